@@ -1,0 +1,81 @@
+//! Identity: who is asking, under which sign-in, with which role, and until when.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{LoginId, UserId};
+
+/// The four roles that decide. Titles (student, teacher …) are for display and decide nothing.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Admin,
+    Dispatcher,
+    Paramedic,
+    Member,
+}
+
+impl Role {
+    /// All roles, in the order of `docs/AUTHORIZATION.md`.
+    pub const ALL: [Role; 4] = [Role::Admin, Role::Dispatcher, Role::Paramedic, Role::Member];
+
+    /// The name on the wire, in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Dispatcher => "dispatcher",
+            Self::Paramedic => "paramedic",
+            Self::Member => "member",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A role name that is none of the four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a role: expected admin, dispatcher, paramedic or member")]
+pub struct NotARole;
+
+impl FromStr for Role {
+    type Err = NotARole;
+
+    fn from_str(text: &str) -> Result<Self, NotARole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(NotARole)
+    }
+}
+
+/// By which credential someone is known; logs and diagnostics name it, never its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// The `sessionid` cookie: unsafe REST requests need a CSRF token too.
+    Cookie,
+    /// A JWT access token.
+    Access,
+    /// An opaque API token.
+    Opaque,
+}
+
+/// Someone who has proved who they are. Shared by everything they have open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub user: UserId,
+    pub username: Arc<str>,
+    pub display_name: Arc<str>,
+    pub role: Role,
+    pub carrier: Carrier,
+    /// The sign-in this credential belongs to; `None` for a JWT made by another issuer with our key.
+    pub login: Option<LoginId>,
+    /// When the credential ends; `None` when it does not end by itself.
+    pub expires_at: Option<NaiveDateTime>,
+}

@@ -1,0 +1,13 @@
+//! What is said: topics, frames, commands, events, refusals and close codes of the native protocol.
+//!
+//! Pure values and serde. The same sentences are written for people in `docs/PROTOCOL.md` and as
+//! fixtures under `tests/fixtures/frames/`.
+//! **Never:** actix, diesel, input or output, clocks, decisions.
+
+pub mod topic;
+pub mod refusal;
+pub mod close;
+pub mod views;
+pub mod command;
+pub mod event;
+pub mod frame;
