@@ -1,1 +1,2 @@
-fn main(){}
+//! The process: hands the command line to `commands`.
+fn main() {}

@@ -4,7 +4,3 @@
 //! **Never:** SQL, sockets, HTTP types.
 
 pub mod identity;
-pub mod password;
-pub mod policy;
-pub mod secret;
-pub mod token;

@@ -4,10 +4,10 @@
 //! fixtures under `tests/fixtures/frames/`.
 //! **Never:** actix, diesel, input or output, clocks, decisions.
 
-pub mod topic;
-pub mod refusal;
 pub mod close;
-pub mod views;
 pub mod command;
 pub mod event;
 pub mod frame;
+pub mod refusal;
+pub mod topic;
+pub mod views;

@@ -97,10 +97,7 @@ impl Refusal {
     }
 
     /// A `bad_request` that names the field and the rule it breaks.
-    pub fn field(
-        field: impl Into<Cow<'static, str>>,
-        rule: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn field(field: impl Into<Cow<'static, str>>, rule: impl Into<Cow<'static, str>>) -> Self {
         let (field, rule) = (field.into(), rule.into());
         let message = format!("{field}: {rule}");
         Self { field: Some(field), rule: Some(rule), ..Self::new(Code::BadRequest, message) }

@@ -285,8 +285,20 @@ mod tests {
     fn what_no_grammar_accepts_is_not_a_topic() {
         let long = format!("chat:{}", "a".repeat(65));
         for name in [
-            "", "chat", "chat:", "chat:0", "chat:-1", "chat:General", "chat:a b", "inbox:general",
-            "dispatch:", "dispatch:unit:", "dispatch:unit:x", "admin:", "other:1", "chat:é",
+            "",
+            "chat",
+            "chat:",
+            "chat:0",
+            "chat:-1",
+            "chat:General",
+            "chat:a b",
+            "inbox:general",
+            "dispatch:",
+            "dispatch:unit:",
+            "dispatch:unit:x",
+            "admin:",
+            "other:1",
+            "chat:é",
             long.as_str(),
         ] {
             assert_eq!(name.parse::<Topic>(), Err(NotATopic), "{name:?}");

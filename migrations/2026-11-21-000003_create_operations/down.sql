@@ -1,0 +1,3 @@
+DROP TABLE nodes;
+DROP TABLE facts;
+DROP TABLE connection_attempts;
