@@ -143,6 +143,20 @@ pub fn notice<T: Serialize>(
     text(&Outbound { kind, reference: None, topic, seq, data })
 }
 
+#[derive(Serialize)]
+struct Unsubscribed<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    topic: &'a Topic,
+    code: u16,
+    message: &'a str,
+}
+
+/// The end of one subscription that the client did not ask for, with a close code's number.
+pub fn unsubscribed(topic: &Topic, code: u16, message: &str) -> String {
+    text(&Unsubscribed { kind: "unsubscribed", topic, code, message })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,306 @@
+//! The fan-out: one actor a worker, which writes encoded frames straight into the outboxes of the
+//! sessions on its own thread.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use bytes::Bytes;
+use chrono::NaiveDateTime;
+
+use crate::actors::house::House;
+use crate::actors::mail::{
+    Census, Farewell, Joined, Outbound, Revoke, Seat, TakeCensus, Unseat, person, tell,
+};
+use crate::actors::replay;
+use crate::actors::seats::{Hole, Seats, Sink};
+use crate::actors::session::{Expiry, Session};
+use crate::actors::turn::EndOfTurn;
+use crate::auth::identity::Identity;
+use crate::clock;
+use crate::layer::contract::{Delivery, Whom};
+use crate::metrics::Metrics;
+use crate::protocol::topic::{Topic, TopicKind};
+use crate::socket::outbox::Outbox;
+
+/// How long an event ahead of a hole waits for what is missing before the journal is read.
+const HOLE_PATIENCE: Duration = Duration::from_millis(50);
+/// How often credentials are looked at for their end; the close comes within a second of it.
+const EXPIRY_SWEEP: Duration = Duration::from_millis(250);
+
+impl Sink for Rc<Outbox> {
+    fn write(&self, frames: Bytes) {
+        Outbox::write(self, frames);
+    }
+}
+
+/// A session of this worker, as its fan-out knows it.
+#[derive(Debug)]
+pub struct Resident {
+    pub address: Addr<Session>,
+    pub outbox: Rc<Outbox>,
+    pub identity: Option<Arc<Identity>>,
+    /// Whether the client was told that its credential is about to end.
+    pub warned: bool,
+}
+
+/// The sessions and seats of this worker.
+#[derive(Debug, Default)]
+pub struct Floor {
+    pub residents: HashMap<u64, Resident>,
+    pub seats: Seats<Rc<Outbox>>,
+}
+
+thread_local! {
+    static FLOOR: RefCell<Floor> = RefCell::default();
+}
+
+/// Runs `visit` on this worker's floor. Not reentrant.
+pub fn with_floor<T>(visit: impl FnOnce(&mut Floor) -> T) -> T {
+    FLOOR.with(|floor| visit(&mut floor.borrow_mut()))
+}
+
+/// One worker's fan-out.
+#[derive(Debug)]
+pub struct Fanout {
+    worker: usize,
+    house: Arc<House>,
+    flushing: bool,
+}
+
+impl Fanout {
+    /// The fan-out of `worker`; to be started on that worker's own thread.
+    pub fn new(worker: usize, house: Arc<House>) -> Self {
+        Self { worker, house, flushing: false }
+    }
+
+    fn take(&mut self, events: Vec<Arc<Delivery>>, ctx: &mut Context<Self>) {
+        let mut holes = Vec::new();
+        let dirty = with_floor(|floor| {
+            holes.extend(events.into_iter().filter_map(|event| floor.seats.deliver(event)));
+            floor.seats.is_dirty()
+        });
+        if dirty && !self.flushing {
+            self.flushing = true;
+            ctx.spawn(EndOfTurn::default().into_actor(self).map(|(), fanout, _| {
+                fanout.flushing = false;
+                let written = with_floor(|floor| floor.seats.flush());
+                Metrics::get().deliveries.increment(written);
+            }));
+        }
+        for hole in holes {
+            ctx.run_later(HOLE_PATIENCE, move |fanout, ctx| fanout.mend(hole, ctx));
+        }
+    }
+
+    fn mend(&mut self, hole: Hole, ctx: &mut Context<Self>) {
+        if !with_floor(|floor| floor.seats.is_open(&hole)) {
+            return;
+        }
+        let lane = self.house.lane.clone();
+        let wanted = hole.clone();
+        let reading = async move { lane.read(move |conn| replay::between(conn, &wanted)).await };
+        ctx.spawn(reading.into_actor(self).map(move |found, fanout, ctx| {
+            // While the database does not answer the hole stays, and is tried again.
+            if let Ok(events) = found {
+                fanout.take(events, ctx);
+                if with_floor(|floor| floor.seats.is_open(&hole)) {
+                    with_floor(|floor| floor.seats.skip(&hole));
+                    fanout.take(Vec::new(), ctx);
+                }
+            }
+            if let Some(left) = with_floor(|floor| floor.seats.hole(&hole.topic)) {
+                ctx.run_later(HOLE_PATIENCE, move |fanout, ctx| fanout.mend(left, ctx));
+            }
+        }));
+    }
+
+    fn sweep_expiries(&mut self) {
+        let now = clock::now_naive();
+        let warn_ahead = self.house.settings.auth_warning;
+        let due = with_floor(|floor| {
+            let mut due = Vec::new();
+            for resident in floor.residents.values_mut() {
+                let ends = resident.identity.as_ref().and_then(|who| who.expires_at);
+                let Some(ends) = ends else { continue };
+                if let Some(expiry) = expiry(now, ends, warn_ahead, resident.warned) {
+                    resident.warned = true;
+                    due.push((resident.address.clone(), expiry));
+                }
+            }
+            due
+        });
+        for (address, expiry) in due {
+            tell(&address, expiry);
+        }
+    }
+}
+
+fn expiry(
+    now: NaiveDateTime,
+    ends: NaiveDateTime,
+    warn_ahead: Duration,
+    warned: bool,
+) -> Option<Expiry> {
+    let left = ends - now;
+    if left <= chrono::Duration::zero() {
+        return Some(Expiry::Ended);
+    }
+    let left = left.to_std().unwrap_or_default();
+    (!warned && left <= warn_ahead).then_some(Expiry::Soon { left })
+}
+
+impl Actor for Fanout {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.house.exchange.register(self.worker, ctx.address());
+        ctx.run_interval(EXPIRY_SWEEP, |fanout, _| fanout.sweep_expiries());
+    }
+}
+
+impl Handler<Outbound> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, outbound: Outbound, ctx: &mut Context<Self>) {
+        if !outbound.replies.is_empty() {
+            with_floor(|floor| {
+                for reply in outbound.replies {
+                    if let Some(resident) = floor.residents.get(&reply.to.number) {
+                        resident.outbox.push(reply.frame);
+                    }
+                }
+            });
+        }
+        if !outbound.events.is_empty() {
+            self.take(outbound.events, ctx);
+        }
+    }
+}
+
+impl Handler<Seat> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, seat: Seat, _: &mut Context<Self>) {
+        let seated = with_floor(|floor| {
+            let resident = floor.residents.get(&seat.session)?;
+            let outbox = Rc::clone(&resident.outbox);
+            Some(floor.seats.add(&seat.topic, seat.session, outbox))
+        });
+        // The session left meanwhile, or sat here already: the new place is not needed.
+        if seated != Some(true) {
+            self.house.exchange.ebb(&seat.topic, self.worker);
+        }
+    }
+}
+
+impl Handler<Joined> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, joined: Joined, _: &mut Context<Self>) {
+        let address = with_floor(|floor| {
+            floor.residents.get(&joined.session).map(|resident| resident.address.clone())
+        });
+        match address {
+            Some(address) => tell(&address, joined),
+            None => {
+                let (house, session) = (&self.house, joined.session);
+                with_floor(|floor| {
+                    if floor.seats.remove(&joined.topic, session) {
+                        house.exchange.ebb(&joined.topic, self.worker);
+                    }
+                });
+                house.leave_for_ghost(joined);
+            }
+        }
+    }
+}
+
+impl Handler<Revoke> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, revoke: Revoke, _: &mut Context<Self>) {
+        let hit = with_floor(|floor| {
+            let residents = floor.residents.values();
+            let hit = residents.filter(|resident| match (&resident.identity, revoke.whom) {
+                (Some(who), Whom::Login(login)) => who.login == Some(login),
+                (Some(who), Whom::User(user)) => who.user == user,
+                (Some(who), Whom::UserExcept(user, login)) => {
+                    who.user == user && who.login != Some(login)
+                }
+                (None, _) => false,
+            });
+            hit.map(|resident| resident.address.clone()).collect::<Vec<_>>()
+        });
+        for address in hit {
+            tell(&address, revoke.clone());
+        }
+    }
+}
+
+impl Handler<Unseat> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, unseat: Unseat, _: &mut Context<Self>) {
+        let hit = with_floor(|floor| {
+            let sessions = floor.seats.sessions(&unseat.topic);
+            let residents = sessions.iter().filter_map(|session| floor.residents.get(session));
+            residents
+                .filter(|resident| {
+                    resident.identity.as_ref().is_some_and(|who| who.user == unseat.user)
+                })
+                .map(|resident| resident.address.clone())
+                .collect::<Vec<_>>()
+        });
+        for address in hit {
+            tell(&address, unseat.clone());
+        }
+    }
+}
+
+impl Handler<Farewell> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, farewell: Farewell, _: &mut Context<Self>) {
+        let all = with_floor(|floor| {
+            floor.residents.values().map(|resident| resident.address.clone()).collect::<Vec<_>>()
+        });
+        for address in all {
+            tell(&address, farewell.clone());
+        }
+    }
+}
+
+impl Handler<TakeCensus> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) {
+        let mut present: HashMap<TopicKind, Vec<_>> = HashMap::new();
+        with_floor(|floor| {
+            for (topic, sessions) in floor.seats.all() {
+                let seated = sessions.iter().filter_map(|session| floor.residents.get(session));
+                for who in seated.filter_map(|resident| resident.identity.as_deref()) {
+                    let people = present.entry(topic.kind()).or_default();
+                    people.push((topic.clone(), person(who)));
+                }
+            }
+        });
+        for (kind, present) in present {
+            self.house.owners.census(kind, Census { present });
+        }
+    }
+}
+
+/// The topics a session sits on, taken away at once; used when it ends.
+pub fn unseat_all(house: &House, worker: usize, session: u64, topics: &[Topic]) {
+    with_floor(|floor| {
+        for topic in topics {
+            if floor.seats.remove(topic, session) {
+                house.exchange.ebb(topic, worker);
+            }
+        }
+    });
+}

@@ -1,0 +1,88 @@
+//! The house: what every actor of this process shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actors::authenticate::Authenticator;
+use crate::actors::exchange::Exchange;
+use crate::actors::lane::Lane;
+use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
+use crate::actors::owners::Owners;
+use crate::actors::recorder::Recorder;
+use crate::actors::throttle::{Rate, Throttles};
+use crate::auth::identity::Identity;
+use crate::layer::contract::{ChannelLayer, Envelope, Whom};
+use crate::metrics::Metrics;
+use crate::protocol::command::Command;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::topic::Topic;
+
+/// The settings that actors act by; durations and sizes as configured.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub ws_message_bytes: usize,
+    pub message_bytes: usize,
+    pub heartbeat: Duration,
+    pub auth_warning: Duration,
+    pub frames: Rate,
+    pub topics_per_connection: usize,
+    pub presence_grace: Duration,
+    pub typing_ttl: Duration,
+    pub journal_keep: Duration,
+    pub journal_keep_events: i64,
+    pub attempts_keep: Duration,
+    pub attempts_keep_rows: i64,
+}
+
+/// What every actor of this process shares.
+pub struct House {
+    pub settings: Settings,
+    pub lane: Lane,
+    pub exchange: Arc<Exchange>,
+    pub layer: Arc<dyn ChannelLayer>,
+    pub owners: Owners,
+    pub authenticator: Arc<Authenticator>,
+    pub recorder: Recorder,
+    pub throttles: Throttles,
+    /// Names the database's history; changes when a backup is restored.
+    pub epoch: Arc<str>,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("House")
+    }
+}
+
+impl House {
+    /// Does a command for someone without a socket, through the same owner a socket would ask.
+    ///
+    /// # Errors
+    /// The owner's refusal; `unavailable` when it died on the way.
+    pub async fn perform(
+        &self,
+        who: Arc<Identity>,
+        topic: Option<Topic>,
+        command: Command,
+    ) -> Result<Answer, Refusal> {
+        let (reply, answer) = ReplyTo::call();
+        self.owners.perform(Perform { who, topic, command, seat: None, reply });
+        answer.await.unwrap_or_else(|_| Err(Refusal::unavailable(1_000)))
+    }
+
+    /// Ends credentials everywhere: forgets them and closes what they opened. Call it after the
+    /// change is committed.
+    pub fn revoke(&self, whom: Whom, refusal: Refusal) {
+        self.authenticator.forget(whom);
+        if self.layer.publish(Envelope::Revoked { whom, refusal }).is_err() {
+            Metrics::get().layer_errors.increment(1);
+        }
+    }
+
+    /// A join ended after its session had: gives back what it took.
+    pub fn leave_for_ghost(&self, joined: Joined) {
+        if let Ok(welcome) = joined.outcome {
+            self.owners.leave(Leave { topic: joined.topic, user: welcome.user });
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Housekeeping: what must be done now and then. Attempts are written, old rows pruned, throttles
+//! tidied, gauges set, the node's heartbeat kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::warn;
+
+use crate::actors::house::House;
+use crate::actors::lane::Fault;
+use crate::clock;
+use crate::metrics::Metrics;
+use crate::models::{answer, attempt, facts, journal, login, message};
+use crate::protocol::refusal::Refusal;
+
+/// How often attempts are written.
+pub const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// How often old rows are pruned.
+pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How often the node's heartbeat is written.
+pub const BEAT_EVERY: Duration = Duration::from_secs(5);
+/// How long a repeated `client_id` gets the first answer.
+const ANSWERS_KEPT_H: i64 = 24;
+/// Rows pruned in one transaction, so that no prune holds up the writer.
+const PRUNE_ROWS: i64 = 5_000;
+
+/// Runs until the process ends.
+pub async fn run(house: Arc<House>, node: String) {
+    let mut flush = tokio::time::interval(FLUSH_EVERY);
+    let mut prune = tokio::time::interval(PRUNE_EVERY);
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        tokio::select! {
+            _ = flush.tick() => {
+                house.recorder.flush(&house.lane).await;
+                let metrics = Metrics::get();
+                metrics.writer_queue.set(house.lane.depth() as f64);
+                metrics.topics_live.set(house.exchange.topics() as f64);
+            }
+            _ = prune.tick() => {
+                house.throttles.tidy();
+                if let Err(refusal) = prune_once(&house).await {
+                    warn!("pruning failed and will be tried again cause={refusal}");
+                }
+            }
+            _ = beat.tick() => {
+                let (node, has_layer) = (node.clone(), house.layer.name() != "memory");
+                let beaten = house.lane.write(move |conn| {
+                    Ok(facts::beat(conn, &node, clock::now_naive(), has_layer)?)
+                });
+                if let Err(refusal) = beaten.await {
+                    warn!("the heartbeat of this node was not written cause={refusal}");
+                }
+            }
+        }
+    }
+}
+
+/// Prunes once what is older than the settings say.
+///
+/// # Errors
+/// When the database failed.
+pub async fn prune_once(house: &House) -> Result<(), Refusal> {
+    let settings = &house.settings;
+    let now = clock::now_naive();
+    let before = |age: Duration| now - chrono::Duration::from_std(age).unwrap_or_default();
+    let (journal_before, keep_events) = (before(settings.journal_keep), settings.journal_keep_events);
+    let (attempts_before, keep_rows) = (before(settings.attempts_keep), settings.attempts_keep_rows);
+    let answers_before = now - chrono::Duration::hours(ANSWERS_KEPT_H);
+    loop {
+        let pruned = house.lane.write(move |conn| -> Result<usize, Fault> {
+            Ok(journal::prune(conn, journal_before, keep_events, PRUNE_ROWS)?)
+        });
+        if pruned.await? < usize::try_from(PRUNE_ROWS).unwrap_or(usize::MAX) {
+            break;
+        }
+    }
+    house
+        .lane
+        .write(move |conn| -> Result<(), Fault> {
+            attempt::prune(conn, attempts_before, keep_rows, PRUNE_ROWS)?;
+            answer::prune(conn, answers_before)?;
+            message::forget_client_ids(conn, answers_before, PRUNE_ROWS)?;
+            login::purge(conn, now)?;
+            Ok(())
+        })
+        .await
+}

@@ -1,0 +1,236 @@
+//! Posting messages: the busiest command, stored in batches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::actors::authorize::{self, Admission};
+use crate::actors::lane::{Aftermath, Fault, Job};
+use crate::actors::mail::{Answer, ReplyTo, answer, person};
+use crate::auth::identity::Identity;
+use crate::auth::policy::Action;
+use crate::clock;
+use crate::ids::{MessageId, UserId};
+use crate::layer::contract::{Delivery, Envelope};
+use crate::metrics::Metrics;
+use crate::models::error::StoreError;
+use crate::models::message::{self, NewPost, Posted};
+use crate::models::store::DbConn;
+use crate::protocol::command::MessageSend;
+use crate::protocol::event::{Event, EventBody};
+use crate::protocol::frame;
+use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::topic::Topic;
+use crate::socket::wire;
+
+/// Longest `client_id`, in bytes.
+pub const MAX_CLIENT_ID_BYTES: usize = 64;
+/// Longest `message_type`, in bytes.
+const MAX_TYPE_BYTES: usize = 32;
+
+/// What the sender of a message is told.
+#[derive(Debug, serde::Serialize)]
+struct Acknowledged {
+    id: MessageId,
+    seq: i64,
+}
+
+/// Checks what the database does not.
+///
+/// # Errors
+/// `bad_request` or `too_large` naming the field and the rule.
+pub fn check(send: &MessageSend, content_bytes: usize) -> Result<(), Refusal> {
+    check_content(&send.content, content_bytes)?;
+    check_client_id(send.client_id.as_deref())?;
+    if let Some(kind) = &send.message_type {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if kind.is_empty() || kind.len() > MAX_TYPE_BYTES || !kind.bytes().all(plain) {
+            return Err(Refusal::field("data.message_type", "1 to 32 of a-z, 0-9 and _"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the text of a message.
+///
+/// # Errors
+/// `bad_request` when it is blank or holds a NUL; `too_large` when it is over `limit_bytes`.
+pub fn check_content(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
+    if content.trim().is_empty() {
+        return Err(Refusal::field("data.content", "not blank"));
+    }
+    if content.contains('\0') {
+        return Err(Refusal::field("data.content", "without NUL characters"));
+    }
+    if content.len() > limit_bytes {
+        let rule = format!("at most {limit_bytes} bytes");
+        return Err(Refusal { code: Code::TooLarge, ..Refusal::field("data.content", rule) });
+    }
+    Ok(())
+}
+
+/// Checks a `client_id`.
+///
+/// # Errors
+/// `bad_request` naming the rule.
+pub fn check_client_id(client_id: Option<&str>) -> Result<(), Refusal> {
+    let fits = |id: &str| (1..=MAX_CLIENT_ID_BYTES).contains(&id.len()) && !id.contains('\0');
+    match client_id {
+        Some(id) if !fits(id) => Err(Refusal::field("data.client_id", "1 to 64 bytes, no NUL")),
+        _ => Ok(()),
+    }
+}
+
+/// One message on its way to the database.
+pub struct PostJob {
+    who: Arc<Identity>,
+    topic: Topic,
+    send: MessageSend,
+    reply: ReplyTo,
+    outcome: Option<Result<Stored, Refusal>>,
+}
+
+struct Stored {
+    acknowledged: Acknowledged,
+    event: Option<Event>,
+}
+
+impl PostJob {
+    /// A message that passed [`check`].
+    pub fn new(who: Arc<Identity>, topic: Topic, send: MessageSend, reply: ReplyTo) -> Self {
+        Self { who, topic, send, reply, outcome: None }
+    }
+
+    fn new_post(&self, admission: &Admission) -> Result<NewPost, Refusal> {
+        let conversation = admission.conversation()?;
+        Ok(NewPost {
+            conversation: conversation.id,
+            topic: conversation.topic_id,
+            sender: person(&self.who),
+            client_id: self.send.client_id.clone(),
+            message_type: self.send.message_type.clone().unwrap_or_else(|| "text".to_owned()),
+            content: self.send.content.clone(),
+            reply_to: self.send.reply_to,
+            at: clock::now_naive(),
+        })
+    }
+}
+
+impl Job for PostJob {
+    fn run(&mut self, conn: &mut DbConn) -> Result<(), StoreError> {
+        run_posts(conn, &mut [self])
+    }
+
+    fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
+        let outcome = self.outcome.unwrap_or_else(|| Err(Refusal::internal()));
+        let replied: Result<Answer, Refusal> = match &outcome {
+            Ok(stored) => Ok(answer(&stored.acknowledged)),
+            Err(refusal) => Err(refusal.clone()),
+        };
+        self.reply.send_with(replied, &mut aftermath.replies);
+        if let Ok(Stored { event: Some(event), .. }) = outcome {
+            Metrics::get().messages_acked.increment(1);
+            aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+        }
+    }
+
+    fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
+        self.reply.send_with(Err(refusal), &mut aftermath.replies);
+    }
+
+    fn as_post(&mut self) -> Option<&mut PostJob> {
+        Some(self)
+    }
+}
+
+/// An event encoded for every native subscriber.
+pub fn delivery(event: &Event) -> Arc<Delivery> {
+    Arc::new(Delivery {
+        topic: event.topic.clone(),
+        seq: event.seq,
+        frame: wire::text(&frame::event(event)),
+    })
+}
+
+/// Runs a batch in order; neighbouring posts are stored together.
+///
+/// # Errors
+/// When the database failed.
+pub fn run_batch(conn: &mut DbConn, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let posts = rest.iter_mut().map_while(|job| job.as_post()).count();
+        if posts == 0 {
+            let (other, after) = rest.split_at_mut(1);
+            other[0].run(conn)?;
+            rest = after;
+        } else {
+            let (run, after) = rest.split_at_mut(posts);
+            let mut run: Vec<&mut PostJob> =
+                run.iter_mut().filter_map(|job| job.as_post()).collect();
+            run_posts(conn, &mut run)?;
+            rest = after;
+        }
+    }
+    Ok(())
+}
+
+fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreError> {
+    // Relations cannot change between neighbouring posts of one transaction.
+    let mut admissions: HashMap<(Topic, UserId), Result<Admission, Refusal>> = HashMap::new();
+    let mut accepted = Vec::with_capacity(posts.len());
+    let mut rows = Vec::with_capacity(posts.len());
+    for (index, post) in posts.iter_mut().enumerate() {
+        let key = (post.topic.clone(), post.who.user);
+        let admission = match admissions.entry(key) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(unknown) => {
+                unknown.insert(admit(conn, post)?)
+            }
+        };
+        match admission.as_ref().map_err(Clone::clone).and_then(|found| post.new_post(found)) {
+            Ok(row) => {
+                accepted.push(index);
+                rows.push(row);
+            }
+            Err(refusal) => post.outcome = Some(Err(refusal)),
+        }
+    }
+    let stored = message::post_many(conn, &rows)?;
+    for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
+        let post = &mut *posts[index];
+        let topic = admissions
+            .get(&(post.topic.clone(), post.who.user))
+            .and_then(|found| found.as_ref().ok())
+            .map_or_else(|| post.topic.clone(), |admission| admission.topic.clone());
+        post.outcome = Some(conclude(topic, row, stored));
+    }
+    Ok(())
+}
+
+fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admission, Refusal>, StoreError> {
+    match authorize::admit_for(conn, &post.who, &post.topic, Action::Post) {
+        Ok((admission, _grant)) => Ok(Ok(admission)),
+        Err(Fault::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Fault::Store(fault)) => Err(fault),
+    }
+}
+
+fn conclude(topic: Topic, row: NewPost, stored: Posted) -> Result<Stored, Refusal> {
+    match stored {
+        Posted::New(view) => Ok(Stored {
+            acknowledged: Acknowledged { id: view.id, seq: view.seq },
+            event: Some(Event {
+                topic,
+                seq: Some(view.seq),
+                at: row.at,
+                body: EventBody::MessageNew(view),
+            }),
+        }),
+        Posted::Repeat { id, seq } => {
+            Ok(Stored { acknowledged: Acknowledged { id, seq }, event: None })
+        }
+        Posted::NoSuchReply => {
+            Err(Refusal::field("data.reply_to", "a message of the same conversation"))
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Who on this worker listens to what, and in which order they are served. A plain struct.
+//!
+//! Events of one executor turn are joined once per topic and written once per seat. A seat that is
+//! still catching up holds what comes by until it goes live.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::layer::contract::Delivery;
+use crate::protocol::topic::Topic;
+
+/// Where a seat's frames go.
+pub trait Sink {
+    /// Takes whole frames; never blocks and never fails, for a full sink ends by itself.
+    fn write(&self, frames: Bytes);
+}
+
+#[derive(Debug)]
+enum State {
+    /// Catching up; holds what came by.
+    Waiting(Vec<Arc<Delivery>>),
+    /// Served; positions up to `skip_to` it has already.
+    Live { skip_to: i64 },
+}
+
+#[derive(Debug)]
+struct Row<S> {
+    session: u64,
+    sink: S,
+    state: State,
+}
+
+#[derive(Debug)]
+struct Bench<S> {
+    rows: Vec<Row<S>>,
+    /// The newest position served here; unknown until the first seat goes live.
+    last: Option<i64>,
+    /// Events ahead of a hole.
+    held: BTreeMap<i64, Arc<Delivery>>,
+    /// Events of this turn, in order.
+    batch: Vec<Arc<Delivery>>,
+    /// Rows that cannot take the joined batch as it is.
+    irregular: usize,
+}
+
+impl<S> Bench<S> {
+    fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            last: None,
+            held: BTreeMap::new(),
+            batch: Vec::new(),
+            irregular: 0,
+        }
+    }
+
+    fn count_irregular(&mut self) {
+        let last = self.last.unwrap_or(i64::MIN);
+        self.irregular = self
+            .rows
+            .iter()
+            .filter(|row| !matches!(row.state, State::Live { skip_to } if skip_to <= last))
+            .count();
+    }
+}
+
+/// A hole in a topic's positions: what lies between must be read from the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    pub topic: Topic,
+    /// The last position served.
+    pub after: i64,
+    /// The first position held.
+    pub before: i64,
+}
+
+/// All seats of one worker.
+#[derive(Debug)]
+pub struct Seats<S> {
+    topics: HashMap<Topic, Bench<S>>,
+    dirty: Vec<Topic>,
+}
+
+impl<S> Default for Seats<S> {
+    fn default() -> Self {
+        Self { topics: HashMap::new(), dirty: Vec::new() }
+    }
+}
+
+impl<S: Sink> Seats<S> {
+    /// Adds a seat that waits until [`Seats::go_live`]. A session has one seat a topic: an earlier
+    /// one is replaced and `false` is returned.
+    pub fn add(&mut self, topic: &Topic, session: u64, sink: S) -> bool {
+        self.flush_topic(topic);
+        let bench = self.topics.entry(topic.clone()).or_insert_with(Bench::new);
+        let before = bench.rows.len();
+        bench.rows.retain(|row| row.session != session);
+        let fresh = bench.rows.len() == before;
+        bench.rows.push(Row { session, sink, state: State::Waiting(Vec::new()) });
+        bench.count_irregular();
+        fresh
+    }
+
+    /// Takes a seat away; whether it was there.
+    pub fn remove(&mut self, topic: &Topic, session: u64) -> bool {
+        self.flush_topic(topic);
+        let Some(bench) = self.topics.get_mut(topic) else { return false };
+        let before = bench.rows.len();
+        bench.rows.retain(|row| row.session != session);
+        let found = bench.rows.len() < before;
+        if bench.rows.is_empty() {
+            self.topics.remove(topic);
+        } else {
+            bench.count_irregular();
+        }
+        found
+    }
+
+    /// Takes an event for the end of this turn. Returns a hole when the event is ahead of one.
+    pub fn deliver(&mut self, event: Arc<Delivery>) -> Option<Hole> {
+        let bench = self.topics.get_mut(&event.topic)?;
+        if let (Some(seq), Some(last)) = (event.seq, bench.last) {
+            if seq <= last {
+                return None;
+            }
+            if seq > last + 1 {
+                let topic = event.topic.clone();
+                bench.held.insert(seq, event);
+                let before = bench.held.keys().next().copied().unwrap_or(seq);
+                return Some(Hole { topic, after: last, before });
+            }
+            bench.last = Some(seq);
+        }
+        if bench.batch.is_empty() {
+            self.dirty.push(event.topic.clone());
+        }
+        bench.batch.push(event);
+        while let Some(last) = bench.last {
+            let Some(next) = bench.held.remove(&(last + 1)) else { break };
+            bench.last = Some(last + 1);
+            bench.batch.push(next);
+        }
+        None
+    }
+
+    /// The hole a topic has now, if any.
+    pub fn hole(&self, topic: &Topic) -> Option<Hole> {
+        let bench = self.topics.get(topic)?;
+        let (after, before) = (bench.last?, *bench.held.keys().next()?);
+        Some(Hole { topic: topic.clone(), after, before })
+    }
+
+    /// Whether the hole is still open.
+    pub fn is_open(&self, hole: &Hole) -> bool {
+        self.topics
+            .get(&hole.topic)
+            .is_some_and(|bench| bench.last == Some(hole.after) && !bench.held.is_empty())
+    }
+
+    /// Gives up on a hole whose events the journal no longer has, so that what follows flows on.
+    pub fn skip(&mut self, hole: &Hole) {
+        let Some(bench) = self.topics.get_mut(&hole.topic) else { return };
+        if bench.last != Some(hole.after) {
+            return;
+        }
+        bench.last = Some(hole.before - 1);
+        if let Some(event) = bench.held.remove(&hole.before) {
+            self.deliver(event);
+        }
+    }
+
+    /// Whether anything waits for [`Seats::flush`].
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Writes the turn's events. Returns how many events times seats that were.
+    pub fn flush(&mut self) -> u64 {
+        let mut written = 0;
+        for topic in std::mem::take(&mut self.dirty) {
+            written += self.flush_topic(&topic);
+        }
+        written
+    }
+
+    /// The seat has everything up to `seq` and is served from now on.
+    pub fn go_live(&mut self, topic: &Topic, session: u64, seq: i64) {
+        self.flush_topic(topic);
+        let Some(bench) = self.topics.get_mut(topic) else { return };
+        let Some(row) = bench.rows.iter_mut().find(|row| row.session == session) else { return };
+        let state = std::mem::replace(&mut row.state, State::Live { skip_to: seq });
+        let State::Waiting(mut waited) = state else { return };
+        waited.sort_by_key(|event| event.seq.unwrap_or(i64::MAX));
+        let mut reached = seq;
+        let mut ahead = Vec::new();
+        for event in waited {
+            match event.seq {
+                Some(at) if at <= reached => {}
+                Some(at) if at == reached + 1 || bench.last.is_some_and(|last| at <= last) => {
+                    reached = at;
+                    row.sink.write(event.frame.clone());
+                }
+                Some(_) => ahead.push(event),
+                None => row.sink.write(event.frame.clone()),
+            }
+        }
+        row.state = State::Live { skip_to: reached };
+        bench.last = Some(bench.last.unwrap_or(reached));
+        for event in ahead {
+            bench.held.insert(event.seq.unwrap_or(0), event);
+        }
+        bench.count_irregular();
+    }
+
+    /// How many seats a topic has here.
+    pub fn count(&self, topic: &Topic) -> usize {
+        self.topics.get(topic).map_or(0, |bench| bench.rows.len())
+    }
+
+    /// The sessions that listen to a topic here.
+    pub fn sessions(&self, topic: &Topic) -> Vec<u64> {
+        self.topics
+            .get(topic)
+            .map(|bench| bench.rows.iter().map(|row| row.session).collect())
+            .unwrap_or_default()
+    }
+
+    /// Every topic with seats here, with its sessions.
+    pub fn all(&self) -> impl Iterator<Item = (&Topic, Vec<u64>)> {
+        self.topics.iter().map(|(topic, bench)| {
+            (topic, bench.rows.iter().map(|row| row.session).collect::<Vec<_>>())
+        })
+    }
+
+    fn flush_topic(&mut self, topic: &Topic) -> u64 {
+        let Some(bench) = self.topics.get_mut(topic) else { return 0 };
+        if bench.batch.is_empty() {
+            return 0;
+        }
+        let batch = std::mem::take(&mut bench.batch);
+        let joined = join(&batch);
+        for row in &mut bench.rows {
+            match &mut row.state {
+                State::Waiting(waited) => waited.extend(batch.iter().cloned()),
+                State::Live { skip_to } => {
+                    let skip_to = *skip_to;
+                    if bench.irregular == 0 {
+                        row.sink.write(joined.clone());
+                        continue;
+                    }
+                    for event in &batch {
+                        if event.seq.is_none_or(|seq| seq > skip_to) {
+                            row.sink.write(event.frame.clone());
+                        }
+                    }
+                }
+            }
+        }
+        if bench.irregular > 0 {
+            bench.count_irregular();
+        }
+        (batch.len() * bench.rows.len()) as u64
+    }
+}
+
+/// One buffer of all frames; the frame itself when there is only one.
+fn join(batch: &[Arc<Delivery>]) -> Bytes {
+    if let [only] = batch {
+        return only.frame.clone();
+    }
+    let mut joined = BytesMut::with_capacity(batch.iter().map(|event| event.frame.len()).sum());
+    for event in batch {
+        joined.extend_from_slice(&event.frame);
+    }
+    joined.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Heard(Rc<RefCell<Vec<String>>>);
+
+    impl Sink for Heard {
+        fn write(&self, frames: Bytes) {
+            self.0.borrow_mut().push(String::from_utf8(frames.to_vec()).unwrap());
+        }
+    }
+
+    fn event(seq: impl Into<Option<i64>>, text: &str) -> Arc<Delivery> {
+        let frame = Bytes::copy_from_slice(text.as_bytes());
+        Arc::new(Delivery { topic: Topic::room("general"), seq: seq.into(), frame })
+    }
+
+    fn live(seats: &mut Seats<Heard>, session: u64, seq: i64) -> Heard {
+        let heard = Heard::default();
+        seats.add(&Topic::room("general"), session, heard.clone());
+        seats.go_live(&Topic::room("general"), session, seq);
+        heard
+    }
+
+    #[test]
+    fn events_of_one_turn_leave_in_one_write() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 0);
+        let bob = live(&mut seats, 2, 0);
+        for seq in 1..=3 {
+            assert_eq!(seats.deliver(event(seq, &seq.to_string())), None);
+        }
+        assert!(ada.0.borrow().is_empty(), "nothing before the end of the turn");
+        assert_eq!(seats.flush(), 6);
+        assert_eq!(*ada.0.borrow(), ["123"]);
+        assert_eq!(*bob.0.borrow(), ["123"]);
+    }
+
+    #[test]
+    fn an_event_that_comes_twice_is_written_once() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 0);
+        seats.deliver(event(1, "a"));
+        seats.deliver(event(1, "a"));
+        seats.flush();
+        assert_eq!(*ada.0.borrow(), ["a"]);
+    }
+
+    #[test]
+    fn an_event_ahead_of_a_hole_waits_until_the_hole_is_filled() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 4);
+        let hole = seats.deliver(event(6, "six")).expect("a hole");
+        assert_eq!((hole.after, hole.before), (4, 6));
+        seats.flush();
+        assert!(ada.0.borrow().is_empty());
+        assert!(seats.is_open(&hole));
+        seats.deliver(event(5, "five."));
+        seats.flush();
+        assert_eq!(*ada.0.borrow(), ["five.six"]);
+        assert!(!seats.is_open(&hole));
+    }
+
+    #[test]
+    fn a_hole_the_journal_cannot_fill_is_skipped() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 4);
+        let hole = seats.deliver(event(9, "nine")).expect("a hole");
+        seats.skip(&hole);
+        seats.flush();
+        assert_eq!(*ada.0.borrow(), ["nine"]);
+    }
+
+    #[test]
+    fn a_seat_that_catches_up_gets_each_event_exactly_once() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 0);
+        let bob = Heard::default();
+        seats.add(&Topic::room("general"), 2, bob.clone());
+        for seq in 1..=4 {
+            seats.deliver(event(seq, &seq.to_string()));
+        }
+        seats.flush();
+        seats.deliver(event(5, "5"));
+        // Bob's snapshot was complete up to 3; 4 and 5 came by while he caught up.
+        seats.go_live(&Topic::room("general"), 2, 3);
+        seats.deliver(event(6, "6"));
+        seats.flush();
+        assert_eq!(bob.0.borrow().concat(), "456");
+        assert_eq!(ada.0.borrow().concat(), "123456");
+    }
+
+    #[test]
+    fn a_snapshot_ahead_of_the_live_stream_is_not_repeated() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 0);
+        let bob = Heard::default();
+        seats.add(&Topic::room("general"), 2, bob.clone());
+        seats.go_live(&Topic::room("general"), 2, 2);
+        for seq in 1..=3 {
+            seats.deliver(event(seq, &seq.to_string()));
+        }
+        seats.flush();
+        assert_eq!(bob.0.borrow().concat(), "3");
+        assert_eq!(ada.0.borrow().concat(), "123");
+    }
+
+    #[test]
+    fn what_arrives_out_of_order_before_anyone_is_live_is_put_in_order() {
+        let mut seats = Seats::default();
+        let bob = Heard::default();
+        seats.add(&Topic::room("general"), 2, bob.clone());
+        seats.deliver(event(6, "6"));
+        seats.deliver(event(5, "5"));
+        seats.flush();
+        seats.go_live(&Topic::room("general"), 2, 4);
+        assert_eq!(bob.0.borrow().concat(), "56");
+    }
+
+    #[test]
+    fn a_seat_taken_away_hears_no_more() {
+        let mut seats = Seats::default();
+        let ada = live(&mut seats, 1, 0);
+        assert!(seats.remove(&Topic::room("general"), 1));
+        assert!(!seats.remove(&Topic::room("general"), 1));
+        seats.deliver(event(1, "1"));
+        seats.flush();
+        assert!(ada.0.borrow().is_empty());
+    }
+}

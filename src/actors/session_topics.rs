@@ -1,0 +1,256 @@
+//! A session's topics: joining them, catching up at the pace its client reads, going live, leaving.
+
+use std::rc::Rc;
+
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::actors::fanout::with_floor;
+use crate::actors::lane::Lane;
+use crate::actors::mail::{Join, Joined, Leave, Welcome};
+use crate::actors::replay;
+use crate::actors::session::{Session, close_for};
+use crate::auth::policy::Relation;
+use crate::models::journal;
+use crate::protocol::close::Close;
+use crate::protocol::command::Subscribe;
+use crate::protocol::frame::{self, Reference};
+use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::topic::Topic;
+use crate::socket::outbox::Outbox;
+use crate::socket::wire;
+
+/// Bytes of a snapshot or replay that may wait in an outbox before the next are added.
+const PACE_BYTES: usize = 64 * 1024;
+
+/// A topic of a session.
+#[derive(Debug)]
+pub struct Seated {
+    topic: Topic,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Asked for, with the ticket the answer will carry.
+    Joining(u64),
+    /// Being caught up or live.
+    Joined(Relation),
+}
+
+impl Seated {
+    /// The canonical topic, once joined.
+    pub fn live_topic(&self) -> Option<&Topic> {
+        matches!(self.state, State::Joined(_)).then_some(&self.topic)
+    }
+}
+
+impl Session {
+    /// The relation of a joined topic.
+    pub(super) fn relation(&self, topic: &Topic) -> Option<Relation> {
+        self.seated.iter().find(|seated| seated.topic == *topic).and_then(|seated| {
+            match seated.state {
+                State::Joined(relation) => Some(relation),
+                State::Joining(_) => None,
+            }
+        })
+    }
+
+    pub(super) fn subscribe_lone(&mut self, topic: Topic) {
+        if let Err(refusal) = self.subscribe(topic, Subscribe::default(), None) {
+            self.close(close_for(&refusal), &refusal.message);
+        }
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        topic: Topic,
+        wish: Subscribe,
+        reference: Option<Reference>,
+    ) -> Result<(), Refusal> {
+        let who = self.who.clone().ok_or_else(|| Refusal::not_authenticated("sign in first"))?;
+        let limit = self.house.settings.topics_per_connection;
+        let again = self.seated.iter().any(|seated| seated.topic == topic);
+        if !again && self.seated.len() >= limit {
+            let rule = format!("at most {limit} topics on one connection");
+            return Err(Refusal { code: Code::TooLarge, ..Refusal::field("topic", rule) });
+        }
+        self.leave(&topic);
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.house.owners.join(Join {
+            at: self.at,
+            ticket,
+            who,
+            topic: topic.clone(),
+            wish,
+            reference,
+        })?;
+        self.seated.push(Seated { topic, state: State::Joining(ticket) });
+        Ok(())
+    }
+
+    /// Leaves a topic, joined or still being joined. Whether it was there.
+    pub(super) fn leave(&mut self, topic: &Topic) -> bool {
+        let Some(index) = self.seated.iter().position(|seated| seated.topic == *topic) else {
+            return false;
+        };
+        let seated = self.seated.swap_remove(index);
+        if seated.live_topic().is_some() {
+            self.stand_up(topic);
+        }
+        true
+    }
+
+    /// The topic was taken away.
+    pub(super) fn lose(&mut self, topic: &Topic) {
+        self.leave(topic);
+    }
+
+    fn stand_up(&self, topic: &Topic) {
+        let (number, worker) = (self.at.number, self.at.worker);
+        if with_floor(|floor| floor.seats.remove(topic, number)) {
+            self.house.exchange.ebb(topic, worker);
+        }
+        if let Some(who) = &self.who {
+            self.house.owners.leave(Leave { topic: topic.clone(), user: who.user });
+        }
+    }
+
+    fn joined(&mut self, joined: Joined, ctx: &mut Context<Self>) {
+        let Joined { ticket, reference, topic, outcome, .. } = joined;
+        let asked = self.seated.iter().position(
+            |seated| matches!(seated.state, State::Joining(waiting) if waiting == ticket),
+        );
+        let Some(asked) = asked else {
+            // Left again before the answer came.
+            if self.relation(&topic).is_none() && outcome.is_ok() {
+                self.stand_up(&topic);
+            }
+            return;
+        };
+        match outcome {
+            Err(refusal) => {
+                self.seated.swap_remove(asked);
+                self.refused(reference, &topic, &refusal);
+            }
+            Ok(welcome) => {
+                self.seated.swap_remove(asked);
+                // The same topic under its other name: one seat, one presence.
+                if let Some(twin) =
+                    self.seated.iter().position(|seated| seated.live_topic() == Some(&topic))
+                {
+                    self.seated.swap_remove(twin);
+                    self.house.owners.leave(Leave { topic: topic.clone(), user: welcome.user });
+                }
+                let state = State::Joined(welcome.relation);
+                self.seated.push(Seated { topic: topic.clone(), state });
+                self.catch_up(reference, topic, welcome, ctx);
+            }
+        }
+    }
+
+    fn refused(&mut self, reference: Option<Reference>, topic: &Topic, refusal: &Refusal) {
+        let (number, worker) = (self.at.number, self.at.worker);
+        if with_floor(|floor| floor.seats.remove(topic, number)) {
+            self.house.exchange.ebb(topic, worker);
+        }
+        self.say(&frame::error(reference.as_deref(), Some(topic), refusal));
+        if self.lone.is_some() {
+            self.close(close_for(refusal), &refusal.message);
+        }
+    }
+
+    fn catch_up(
+        &mut self,
+        reference: Option<Reference>,
+        topic: Topic,
+        welcome: Welcome,
+        ctx: &mut Context<Self>,
+    ) {
+        let reply = wire::text(&frame::ok(reference.as_deref(), Some(&topic), &welcome.answer));
+        let seq = welcome.seq;
+        let small = reply.len() + welcome.missed.iter().map(Bytes::len).sum::<usize>() < PACE_BYTES;
+        if small && welcome.missed_to >= seq && self.outbox.waiting_bytes() < PACE_BYTES {
+            self.outbox.push(reply);
+            for frame in welcome.missed {
+                self.outbox.push(frame);
+            }
+            return self.go_live(&topic, seq);
+        }
+        let pace = Pace {
+            outbox: Rc::clone(&self.outbox),
+            lane: self.house.lane.clone(),
+            topic: topic.clone(),
+        };
+        let catching = async move {
+            pace.push(reply).await;
+            for frame in welcome.missed {
+                pace.push(frame).await;
+            }
+            pace.replay(welcome.missed_to, seq).await
+        };
+        ctx.spawn(catching.into_actor(self).map(move |outcome, session, _| match outcome {
+            Ok(()) => session.go_live(&topic, seq),
+            Err(_) => session.close(Close::InternalFault, Close::InternalFault.reason()),
+        }));
+    }
+
+    fn go_live(&mut self, topic: &Topic, seq: i64) {
+        if self.relation(topic).is_none() {
+            return;
+        }
+        self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
+        let number = self.at.number;
+        with_floor(|floor| floor.seats.go_live(topic, number, seq));
+    }
+}
+
+impl Handler<Joined> for Session {
+    type Result = ();
+
+    fn handle(&mut self, joined: Joined, ctx: &mut Context<Self>) {
+        self.joined(joined, ctx);
+    }
+}
+
+/// Feeds an outbox no faster than its client reads.
+struct Pace {
+    outbox: Rc<Outbox>,
+    lane: Lane,
+    topic: Topic,
+}
+
+impl Pace {
+    async fn push(&self, frame: Bytes) {
+        if self.outbox.waiting_bytes() + frame.len() > PACE_BYTES {
+            self.outbox.drained().await;
+        }
+        self.outbox.push(frame);
+    }
+
+    /// Reads and sends the events after `from` up to and with `to`, page by page.
+    async fn replay(&self, mut from: i64, to: i64) -> Result<(), Refusal> {
+        while from < to && self.outbox.is_open() {
+            let topic = self.topic.clone();
+            let page = self.lane.read(move |conn| {
+                let head = journal::find_topic(conn, &topic.to_string())?;
+                let Some(head) = head else { return Ok(Vec::new()) };
+                Ok(replay::page(conn, &topic, head.topic, from, to)?)
+            });
+            for event in page.await? {
+                self.push(wire::text(&frame::event(&event))).await;
+            }
+            from += replay::PAGE;
+        }
+        Ok(())
+    }
+}
+
+/// What the reply to `unsubscribe` says.
+#[derive(Debug, Serialize)]
+pub struct Unsubscribed {
+    /// Whether there was a subscription to end.
+    pub subscribed: bool,
+}

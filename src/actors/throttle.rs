@@ -1,0 +1,261 @@
+//! Throttles: how often one person, address or account may do a thing.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::ids::UserId;
+use crate::metrics::Metrics;
+use crate::protocol::refusal::Refusal;
+
+/// A rate with a burst; 0 for either means no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub per_second: u32,
+    pub burst: u32,
+}
+
+impl Rate {
+    fn quota(self) -> Option<Quota> {
+        let per_second = NonZeroU32::new(self.per_second)?;
+        Some(Quota::per_second(per_second).allow_burst(NonZeroU32::new(self.burst)?))
+    }
+
+    /// A limiter for one connection.
+    pub fn single(self) -> Option<Box<DefaultDirectRateLimiter>> {
+        self.quota().map(|quota| Box::new(RateLimiter::direct(quota)))
+    }
+}
+
+/// Asks one connection's limiter.
+///
+/// # Errors
+/// `rate_limited` with the wait.
+pub fn ask(limiter: &DefaultDirectRateLimiter) -> Result<(), Refusal> {
+    limiter.check().map_err(|wait| {
+        Metrics::get().rate_limited.increment(1);
+        Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
+    })
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+struct Keyed<K: Hash + Eq + Clone>(Option<DefaultKeyedRateLimiter<K>>);
+
+impl<K: Hash + Eq + Clone> Keyed<K> {
+    fn new(quota: Option<Quota>) -> Self {
+        Self(quota.map(RateLimiter::keyed))
+    }
+
+    fn ask(&self, key: &K) -> Result<(), Refusal> {
+        let Some(limiter) = &self.0 else { return Ok(()) };
+        limiter.check_key(key).map_err(|wait| {
+            Metrics::get().rate_limited.increment(1);
+            Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
+        })
+    }
+
+    fn tidy(&self) {
+        if let Some(limiter) = &self.0 {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+}
+
+/// Open sockets of each address and person.
+#[derive(Debug, Default)]
+struct Open {
+    by_address: HashMap<IpAddr, u32>,
+    by_user: HashMap<UserId, u32>,
+    total: u32,
+}
+
+/// Refused attempts of an address: how many in a row, and when the last was.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    count: u32,
+    last: Instant,
+}
+
+/// The limits of a node; 0 means none.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub messages: Rate,
+    pub connects: Rate,
+    /// Login attempts of one account or address …
+    pub login_attempts: u32,
+    /// … within this window.
+    pub login_window: Duration,
+    pub sockets: u32,
+    pub sockets_per_address: u32,
+    pub sockets_per_user: u32,
+    /// The longest a refused socket waits for its close.
+    pub refusal_delay_max: Duration,
+}
+
+/// All throttles of this node.
+pub struct Throttles {
+    limits: Limits,
+    messages: Keyed<UserId>,
+    connects: Keyed<IpAddr>,
+    logins: Keyed<String>,
+    open: Mutex<Open>,
+    refused: Mutex<HashMap<IpAddr, Refused>>,
+}
+
+/// A socket's place among the open ones; given back when dropped.
+pub struct Place {
+    house: std::sync::Arc<crate::actors::house::House>,
+    address: IpAddr,
+    user: Option<UserId>,
+}
+
+impl Place {
+    /// A place that was counted by [`Throttles::enter`].
+    pub fn new(
+        house: std::sync::Arc<crate::actors::house::House>,
+        address: IpAddr,
+        user: Option<UserId>,
+    ) -> Self {
+        Self { house, address, user }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.house.throttles.exit(self.address, self.user);
+    }
+}
+
+impl Throttles {
+    /// Throttles with these limits.
+    pub fn new(limits: Limits) -> Self {
+        let attempts = NonZeroU32::new(limits.login_attempts);
+        let logins = attempts.and_then(|attempts| {
+            Some(Quota::with_period(limits.login_window / attempts.get())?.allow_burst(attempts))
+        });
+        Self {
+            limits,
+            messages: Keyed::new(limits.messages.quota()),
+            connects: Keyed::new(limits.connects.quota()),
+            logins: Keyed::new(logins),
+            open: Mutex::default(),
+            refused: Mutex::default(),
+        }
+    }
+
+    /// One more command of a person.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn message(&self, user: UserId) -> Result<(), Refusal> {
+        self.messages.ask(&user)
+    }
+
+    /// One more connection attempt of an address.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn connect(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.connects.ask(&address)
+    }
+
+    /// One more login attempt for an account from an address: both are counted.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn login(&self, account: &str, address: IpAddr) -> Result<(), Refusal> {
+        let account: String = account.chars().take(150).collect::<String>().to_lowercase();
+        self.logins.ask(&format!("account {account}"))?;
+        // An address may stand for an office: it gets as many for each of a few accounts.
+        for share in 0..4 {
+            if self.logins.ask(&format!("address {share} {address}")).is_ok() {
+                return Ok(());
+            }
+        }
+        self.logins.ask(&format!("address 4 {address}"))
+    }
+
+    /// Whether a node that is full must turn everyone away.
+    pub fn is_full(&self) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.limits.sockets > 0 && open.total >= self.limits.sockets
+    }
+
+    /// Counts a socket in.
+    ///
+    /// # Errors
+    /// `rate_limited` when the address or the person has too many open.
+    pub fn enter(&self, address: IpAddr, user: Option<UserId>) -> Result<(), Refusal> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = |count: u32, limit: u32| limit > 0 && count >= limit;
+        let here = open.by_address.get(&address).copied().unwrap_or(0);
+        let theirs = user.and_then(|user| open.by_user.get(&user)).copied().unwrap_or(0);
+        let (limit, whose) = if over(here, self.limits.sockets_per_address) {
+            (self.limits.sockets_per_address, "address")
+        } else if over(theirs, self.limits.sockets_per_user) {
+            (self.limits.sockets_per_user, "user")
+        } else {
+            open.total += 1;
+            *open.by_address.entry(address).or_default() += 1;
+            if let Some(user) = user {
+                *open.by_user.entry(user).or_default() += 1;
+            }
+            return Ok(());
+        };
+        let message = format!("too many connections: at most {limit} for one {whose}");
+        Err(Refusal { message: message.into(), ..Refusal::rate_limited(5_000) })
+    }
+
+    fn exit(&self, address: IpAddr, user: Option<UserId>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.total = open.total.saturating_sub(1);
+        drain(&mut open.by_address, &address);
+        if let Some(user) = user {
+            drain(&mut open.by_user, &user);
+        }
+    }
+
+    /// How long the close of a refused socket waits: longer for an address that keeps trying.
+    pub fn refusal_delay(&self, address: IpAddr) -> Duration {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() > 100_000 {
+            refused.clear();
+        }
+        let now = Instant::now();
+        let entry = refused.entry(address).or_insert(Refused { count: 0, last: now });
+        if now.duration_since(entry.last) > Duration::from_secs(30) {
+            entry.count = 0;
+        }
+        entry.last = now;
+        entry.count = entry.count.saturating_add(1);
+        // The first few are answered at once: people do mistype.
+        let steps = entry.count.saturating_sub(5);
+        self.limits.refusal_delay_max.min(Duration::from_millis(50).saturating_mul(steps))
+    }
+
+    /// Forgets who has been quiet. Call it now and then.
+    pub fn tidy(&self) {
+        self.messages.tidy();
+        self.connects.tidy();
+        self.logins.tidy();
+    }
+}
+
+fn drain<K: Hash + Eq + Clone>(counts: &mut HashMap<K, u32>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
