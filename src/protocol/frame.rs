@@ -16,7 +16,7 @@ pub const MAX_DEPTH: usize = 32;
 /// Longest `ref` accepted, in bytes of JSON.
 pub const MAX_REF_BYTES: usize = 128;
 
-/// A client's reference for a request: any JSON string or number, given back on the reply as it came.
+/// A client's reference for a request: any JSON string or number, given back as it came.
 pub type Reference = Box<RawValue>;
 
 /// A frame from a client, before its command is read.
