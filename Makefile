@@ -5,7 +5,8 @@
 # A debug build, on purpose: it starts in a fraction of the time of an optimized one, and password
 # hashing and SQLite are optimized in every profile. For load, use `cargo run --release -- serve`.
 run:
-	@echo "Demo people and rooms: run 'cargo run -- demo' once, in a second terminal or before this."
+	@echo "For people and rooms to try it with, run this once before: cargo run -- demo"
+	@echo "Then sign in as alice, bob, carol or admin; the password is switchboard-demo."
 	cargo run -- serve --bind 127.0.0.1:8000
 
 # Everything, on both engines and both layers: nothing is skipped, what is missing is installed.

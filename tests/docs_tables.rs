@@ -164,3 +164,25 @@ fn a_document_without_its_markers_is_refused() {
     let both = replaced(&format!("{open}{END}\nrest"), "KINDS", "new\n").unwrap();
     assert!(both.contains("new\n") && !both.contains("old") && both.ends_with("rest"));
 }
+
+#[test]
+fn every_dependency_has_its_line_and_no_line_is_left_over() {
+    let manifest = std::fs::read_to_string(checkout("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let mut named: Vec<&String> = ["dependencies", "dev-dependencies"]
+        .iter()
+        .flat_map(|section| manifest[*section].as_table().unwrap().keys())
+        .collect();
+    let list = std::fs::read_to_string(checkout("docs/decisions/0004-dependencies.md")).unwrap();
+    let mut listed: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .map(|(name, why)| {
+            assert!(why.len() > 10, "{name}: why?");
+            name
+        })
+        .collect();
+    named.sort();
+    listed.sort_unstable();
+    assert_eq!(listed, named);
+}
