@@ -177,9 +177,12 @@ pub fn is_ident(byte: u8) -> bool {
 pub fn words<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
     let bytes = text.as_bytes();
     text.match_indices(name).map(|(at, _)| at).filter(move |&at| {
-        let before = at > 0 && is_ident(bytes[at - 1]) && is_ident(name.as_bytes()[0]);
-        let after = bytes.get(at + name.len()).is_some_and(|&byte| is_ident(byte));
-        !before && !(after && name.as_bytes().last().is_some_and(|&byte| is_ident(byte)))
+        let joins = |inner: Option<&u8>, outer: Option<&u8>| {
+            inner.is_some_and(|&byte| is_ident(byte)) && outer.is_some_and(|&byte| is_ident(byte))
+        };
+        let before = at.checked_sub(1).and_then(|place| bytes.get(place));
+        !joins(name.as_bytes().first(), before)
+            && !joins(name.as_bytes().last(), bytes.get(at + name.len()))
     })
 }
 
