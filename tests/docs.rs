@@ -27,3 +27,8 @@ fn check(document: &str, mark: &str, table: &str) {
 fn the_rules_in_the_document_are_the_rules_in_force() {
     check("AUTHORIZATION.md", "rules", &switchboard::auth::policy::table());
 }
+
+#[test]
+fn the_settings_in_the_document_are_those_that_are_read() {
+    check("CONFIGURATION.md", "settings", &switchboard::config::table());
+}

@@ -255,7 +255,7 @@ impl Tokens {
     /// Reads a token and checks all of it but whether its sign-in still lives.
     ///
     /// # Errors
-    /// The first [`TokenFault`] met; nothing of a token with a bad signature is read but its header.
+    /// The first [`TokenFault`] met; of a badly signed token only the header is read.
     pub fn verify(&self, token: &str, kind: TokenKind) -> Result<Claims, TokenFault> {
         self.verify_at(token, kind, clock::now_unix_s())
     }
