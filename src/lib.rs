@@ -19,6 +19,8 @@
 
 pub mod auth;
 pub mod clock;
+pub mod config;
 pub mod ids;
+pub mod metrics;
 pub mod models;
 pub mod protocol;
