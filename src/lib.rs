@@ -22,3 +22,4 @@ pub mod clock;
 pub mod ids;
 pub mod models;
 pub mod protocol;
+pub mod socket;
