@@ -24,3 +24,4 @@ pub mod ids;
 pub mod metrics;
 pub mod models;
 pub mod protocol;
+pub mod socket;
