@@ -187,7 +187,7 @@ fn transport(config: &Config) -> Transport {
 
 fn token_settings(config: &Config) -> TokenSettings {
     TokenSettings {
-        keys: config.signing_keys(),
+        keys: config.token_keys(),
         access_ttl: config.access_ttl,
         refresh_ttl: config.refresh_ttl,
         audience: config.jwt_audience.clone(),

@@ -80,6 +80,8 @@ metrics_table! {
     alarms_unheard: Counter = "switchboard_alarms_unheard_total";
     /// Times the layer between nodes was lost.
     layer_disconnects: Counter = "switchboard_layer_disconnects_total";
+    /// Events that were committed but that the layer between nodes could not carry.
+    layer_errors: Counter = "switchboard_layer_errors_total";
     /// Commands waiting for the writer.
     writer_queue: Gauge = "switchboard_writer_queue";
     /// Topics with at least one listener here.

@@ -192,7 +192,7 @@ fn identity(user: &User, carrier: Carrier, login: Option<&Login>) -> Identity {
         user: user.id,
         username: person.username.into(),
         display_name: person.display_name.into(),
-        role: user.role(),
+        role: user.role,
         carrier,
         login: login.map(|login| login.id),
         expires_at: None,

@@ -7,7 +7,7 @@ use actix::{Actor, Context, Handler};
 use crate::actors::house::House;
 use crate::actors::mail::Perform;
 use crate::actors::switchboard::{self, Switchboard};
-use crate::own_topics;
+use crate::actors::switchboard::own_topics;
 use crate::protocol::command::Command;
 use crate::protocol::refusal::{Code, Refusal};
 

@@ -137,7 +137,7 @@ impl Exchange {
                     tell(&worker, unseat);
                 }
             }
-            Heard::Gap => Metrics::get().layer_gaps.increment(1),
+            Heard::Gap => Metrics::get().layer_disconnects.increment(1),
         }
     }
 

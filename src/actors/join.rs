@@ -16,7 +16,7 @@ use crate::auth::policy::{Action, Relation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Head};
 use crate::models::store::DbConn;
-use crate::models::{conversation, message};
+use crate::models::{conversation, membership as rows, message};
 use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
@@ -175,7 +175,7 @@ fn snapshot(
     };
     let members = match limit {
         0 => Vec::new(),
-        _ => conversation::members(conn, found.id, MEMBERS_MAX)?,
+        _ => rows::members(conn, found.id, MEMBERS_MAX)?,
     };
     Ok(Some(answer(&ChatSnapshot {
         conversation: found.view(),
@@ -183,7 +183,7 @@ fn snapshot(
         messages,
         more,
         members,
-        member_count: conversation::member_count(conn, found.id)?,
+        member_count: rows::member_count(conn, found.id)?,
         unread,
     })))
 }

@@ -13,7 +13,7 @@ use crate::actors::post::{self, PostJob};
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::policy::Action;
 use crate::ids::UserId;
-use crate::own_topics;
+use crate::actors::switchboard::own_topics;
 use crate::protocol::command::{Command, MessageSend, TopicPublish};
 use crate::protocol::event::EventBody;
 use crate::protocol::refusal::Refusal;

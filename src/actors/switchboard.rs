@@ -209,7 +209,6 @@ fn check_publish(wish: &TopicPublish) -> Result<(), Refusal> {
 }
 
 /// The handlers that every owner has, each one line into this file.
-#[macro_export]
 macro_rules! own_topics {
     ($owner:ty) => {
         impl $crate::actors::switchboard::Owner for $owner {
@@ -247,3 +246,4 @@ macro_rules! own_topics {
         }
     };
 }
+pub(crate) use own_topics;

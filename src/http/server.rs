@@ -33,7 +33,6 @@ use crate::http::routes;
 use crate::http::state::State;
 use crate::http::tls::Certificate;
 use crate::http::upgrade::{HANDLER_PATIENCE, Handed, Open, Raw};
-use crate::metrics::Metrics;
 use crate::protocol::refusal::Refusal;
 use crate::socket::io::{self, Io};
 use crate::socket::outbox::{Outbox, OutboxSettings};
@@ -258,7 +257,7 @@ fn hand_over<T>(
     let parts = framed.into_parts();
     let outbox = Outbox::new(parts.io.into(), Rc::clone(&here.outbox));
     outbox.begin(parts.write_buf.freeze());
-    here.wheel.watch(&outbox);
+    here.wheel.register(&outbox);
     let first_bytes = BytesMut::from(&parts.read_buf[..]);
     match open {
         Open::Echo { message_bytes } => {
@@ -268,7 +267,6 @@ fn hand_over<T>(
             let number = here.sessions.get() + 1;
             here.sessions.set(number);
             let at = SessionKey { worker: here.index, number };
-            Metrics::get().connects.increment(1);
             Session::open(Arc::clone(&here.house), at, *opening, outbox, first_bytes);
         }
     }

@@ -21,7 +21,7 @@ use crate::http::handshake::{self, Rejected, SUBPROTOCOL};
 use crate::http::paths::{PATHS, PathRow, Serves};
 use crate::http::peer;
 use crate::http::state::State;
-use crate::metrics::Metrics;
+use crate::metrics;
 use crate::models::attempt::{Attempt, Outcome, Stage};
 use crate::protocol::close::Close;
 use crate::protocol::refusal::{Code, Refusal};
@@ -167,7 +167,7 @@ async fn decide(
                 Code::Unavailable => Close::Overloaded,
                 _ => Close::InternalFault,
             };
-            Metrics::get().auth_failures.increment(1);
+            metrics::auth_failed("credential");
             return refuse(None, close, refusal);
         }
     };

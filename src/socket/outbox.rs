@@ -89,6 +89,12 @@ pub struct Outbox {
     tail: RefCell<Option<Box<Inbound>>>,
 }
 
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").field("ended", &self.ended.get()).finish_non_exhaustive()
+    }
+}
+
 impl Outbox {
     /// An open outbox over a connected stream.
     pub fn new(io: Io, settings: Rc<OutboxSettings>) -> Rc<Self> {
