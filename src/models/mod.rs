@@ -4,3 +4,13 @@
 //! **Never:** async, actix, JSON frames, authorization.
 
 pub mod schema;
+
+pub mod error;
+
+pub mod store;
+
+pub mod engine;
+
+pub mod migrate;
+
+pub mod facts;
