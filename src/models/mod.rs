@@ -14,3 +14,25 @@ pub mod engine;
 pub mod migrate;
 
 pub mod facts;
+
+pub mod journal;
+
+pub mod user;
+
+pub mod login;
+
+pub mod conversation;
+
+pub mod membership;
+
+pub mod message;
+
+pub mod posting;
+
+pub mod answer;
+
+pub mod attempt;
+
+pub mod statistics;
+
+pub mod backup;

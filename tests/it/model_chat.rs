@@ -421,7 +421,7 @@ fn a_list_shows_what_was_written_last_and_what_is_unread() {
 
             let mark = (second_entry.conversation.updated_at, second_entry.conversation.id);
             let rest = conversation::list_of(conn, anna.id, 10, Some(mark)).unwrap();
-            assert_eq!(rest, [last.clone()]);
+            assert_eq!(rest, std::slice::from_ref(last));
             let page = conversation::list_of(conn, anna.id, 2, None).unwrap();
             assert_eq!(page, list[..2]);
         });
