@@ -5,7 +5,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 
 use crate::models::error::{OpenError, StoreError};
 use crate::models::store::{DbConn, transaction};
@@ -70,14 +70,18 @@ impl SchemaState {
     }
 }
 
-fn is_ledger_there(conn: &mut DbConn) -> Result<bool, StoreError> {
-    let question = match conn {
+/// Whether the database has a table called `name`.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_table(conn: &mut DbConn, name: &str) -> Result<bool, StoreError> {
+    let (question, end) = match conn {
         DbConn::Sqlite(_) => {
-            "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')"
+            ("EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ", ")")
         }
-        DbConn::Postgres(_) => "to_regclass('__diesel_schema_migrations') IS NOT NULL",
+        DbConn::Postgres(_) => ("(to_regclass(", ") IS NOT NULL)"),
     };
-    Ok(diesel::select(sql::<Bool>(question)).get_result(conn)?)
+    Ok(diesel::select(sql::<Bool>(question).bind::<Text, _>(name).sql(end)).get_result(conn)?)
 }
 
 /// Which migrations are applied, pending and unknown. Changes nothing.
@@ -85,7 +89,7 @@ fn is_ledger_there(conn: &mut DbConn) -> Result<bool, StoreError> {
 /// # Errors
 /// Those of the database.
 pub fn state(conn: &mut DbConn) -> Result<SchemaState, StoreError> {
-    let mut unknown: Vec<String> = if is_ledger_there(conn)? {
+    let mut unknown: Vec<String> = if has_table(conn, "__diesel_schema_migrations")? {
         ledger::table.select(ledger::version).order(ledger::version).load(conn)?
     } else {
         Vec::new()
@@ -146,7 +150,11 @@ pub fn revert_all(conn: &mut DbConn) -> Result<Vec<String>, OpenError> {
     })
 }
 
-fn refuse_newer(state: &SchemaState) -> Result<(), StoreError> {
+/// Says no to a schema this binary does not know.
+///
+/// # Errors
+/// [`StoreError::Broken`] with a sentence for people.
+pub fn refuse_newer(state: &SchemaState) -> Result<(), StoreError> {
     if state.unknown.is_empty() {
         return Ok(());
     }

@@ -166,7 +166,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn schema_state(&self) -> Result<SchemaState, OpenError> {
-        Ok(self.read(|conn| migrate::state(conn))?)
+        Ok(self.read(migrate::state)?)
     }
 
     /// The epoch: positions given under one epoch mean nothing under another. Changes when a
