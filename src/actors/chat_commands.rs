@@ -138,12 +138,8 @@ fn idempotence(command: &Command) -> (&'static str, Option<&str>) {
         Command::MemberAdd(add) => ("member.add", add.client_id.as_deref()),
         Command::MemberRemove(remove) => ("member.remove", remove.client_id.as_deref()),
         Command::MemberPromote(promote) => ("member.promote", promote.client_id.as_deref()),
-        Command::ConversationCreate(create) => {
-            ("conversation.create", create.client_id.as_deref())
-        }
-        Command::ConversationChange(change) => {
-            ("conversation.change", change.client_id.as_deref())
-        }
+        Command::ConversationCreate(create) => ("conversation.create", create.client_id.as_deref()),
+        Command::ConversationChange(change) => ("conversation.change", change.client_id.as_deref()),
         Command::ConversationJoin(join) => ("conversation.join", join.client_id.as_deref()),
         Command::ConversationLeave(leave) => ("conversation.leave", leave.client_id.as_deref()),
         _ => ("", None),

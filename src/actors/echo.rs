@@ -50,7 +50,8 @@ impl StreamHandler<Incoming> for Echo {
         match incoming {
             Incoming::Message(Message::Close { code, .. }) => {
                 if !self.closing {
-                    self.outbox.close(code.map_or_else(wire::close_empty, |code| wire::close(code, "")));
+                    self.outbox
+                        .close(code.map_or_else(wire::close_empty, |code| wire::close(code, "")));
                 }
                 self.outbox.peer_closed();
                 ctx.stop();

@@ -85,12 +85,10 @@ pub fn prepare(
     epoch: &str,
     join: &Join,
 ) -> (Topic, Result<Prepared, Fault>) {
-    let admitted = check(&join.wish)
-        .map_err(Fault::from)
-        .and_then(|limit| {
-            let found = authorize::admit_for(conn, &join.who, &join.topic, Action::Subscribe)?;
-            Ok((limit, found.0))
-        });
+    let admitted = check(&join.wish).map_err(Fault::from).and_then(|limit| {
+        let found = authorize::admit_for(conn, &join.who, &join.topic, Action::Subscribe)?;
+        Ok((limit, found.0))
+    });
     let (limit, admission) = match admitted {
         Ok(admitted) => admitted,
         Err(fault) => return (join.topic.clone(), Err(fault)),
@@ -133,8 +131,7 @@ fn read(
             prepared.recovered = true;
             let events = replay::page(conn, topic, head.topic, after, seq)?;
             prepared.missed_to = (after + replay::PAGE).min(seq);
-            prepared.missed =
-                events.iter().map(|event| wire::text(&frame::event(event))).collect();
+            prepared.missed = events.iter().map(|event| wire::text(&frame::event(event))).collect();
         }
         (None, Some(_)) => prepared.recovered = true,
         (_, None) => prepared.snapshot = snapshot(conn, who, admission, seq, limit)?,

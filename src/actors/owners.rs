@@ -34,10 +34,7 @@ struct Post<A: Actor> {
 
 impl<A: Actor> Default for Post<A> {
     fn default() -> Self {
-        Self {
-            address: RwLock::new(None),
-            misses: AtomicU64::new(0),
-        }
+        Self { address: RwLock::new(None), misses: AtomicU64::new(0) }
     }
 }
 

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message as ActorMessage, StreamHandler};
+use actix::{
+    Actor, ActorContext, AsyncContext, Context, Handler, Message as ActorMessage, StreamHandler,
+};
 use bytes::{Bytes, BytesMut};
 use governor::DefaultDirectRateLimiter;
 use serde::Serialize;

@@ -164,7 +164,12 @@ fn announce_later<A: Owner>(owner: &mut A, topic: Topic, ctx: &mut Context<A>) {
 }
 
 /// Serves `topic.publish`: told to whoever is here now, kept nowhere.
-pub fn publish<A: Owner>(owner: &mut A, perform: Perform, wish: TopicPublish, ctx: &mut Context<A>) {
+pub fn publish<A: Owner>(
+    owner: &mut A,
+    perform: Perform,
+    wish: TopicPublish,
+    ctx: &mut Context<A>,
+) {
     let house = Arc::clone(&owner.switchboard().house);
     let Perform { who, topic, seat, reply, .. } = perform;
     let Some(topic) = topic else { return reply.send(Err(Refusal::field("topic", "required"))) };

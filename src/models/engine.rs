@@ -215,7 +215,8 @@ impl ConnectionSource {
                     "PRAGMA busy_timeout = {timeout_ms}; PRAGMA synchronous = FULL;
                      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
                      PRAGMA cache_size = -{cache_kib}; PRAGMA mmap_size = 268435456;
-                     PRAGMA journal_size_limit = 67108864; PRAGMA query_only = {query_only};"
+                     PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000;
+                     PRAGMA query_only = {query_only};"
                 ))?;
             }
             DbConn::Postgres(inner) => {
