@@ -12,7 +12,7 @@ use crate::actors::lane::Fault;
 use crate::auth::identity::{Carrier, Identity, Role};
 use crate::auth::policy::{self, Action, Relation, Subject};
 use crate::clock;
-use crate::http::chat::number;
+use crate::http::rest::number;
 use crate::http::error::Answered;
 use crate::http::extract::{Caller, Query, credential};
 use crate::http::handshake::{self, SUBPROTOCOL};

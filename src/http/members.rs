@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::actors::authorize::admit_for;
 use crate::auth::policy::Action;
-use crate::http::chat::{Changed, chat_topic, client_id, in_body_words, path_id, perform};
+use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, path_id, perform};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, Caller};
 use crate::http::state::State;

@@ -14,7 +14,7 @@ use utoipa::{Modify, OpenApi};
 use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, ROUTES};
-use crate::http::{chat, diagnostics, members};
+use crate::http::{chat, diagnostics, members, messages};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The ways to show a credential, as the description names them.
@@ -35,12 +35,12 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
         chat::create_conversation,
         chat::show_conversation,
         chat::change_conversation,
-        chat::list_messages,
-        chat::send_message,
-        chat::edit_message,
-        chat::delete_message,
-        chat::mark_read,
-        chat::publish,
+        messages::list_messages,
+        messages::send_message,
+        messages::edit_message,
+        messages::delete_message,
+        messages::mark_read,
+        messages::publish,
         members::list_members,
         members::add_member,
         members::remove_member,

@@ -1,10 +1,9 @@
 //! ROUTES: every REST route and page on one page, and how they are put together.
 
-use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web;
 
 use crate::http::{
-    accounts, chat, diagnostics, members, middleware, openapi, operations, pages, sessions, tokens,
+    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages, sessions, tokens,
     upgrade,
 };
 use crate::http::state::State;
@@ -72,7 +71,7 @@ pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
     let mut found: Vec<&'static Route> =
         ROUTES.iter().filter(|route| meets(route.path, path)).collect();
-    // The router prefers a path without variables, so its methods alone count.
+    // Paths without variables are registered first, so their methods alone count.
     if found.iter().any(|route| !route.path.contains('{')) {
         found.retain(|route| !route.path.contains('{'));
     }
@@ -106,15 +105,11 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     sessions::configure(cfg);
     tokens::configure(cfg);
     chat::configure(cfg);
+    messages::configure(cfg);
     members::configure(cfg);
     pages::configure(cfg);
     upgrade::configure(cfg, has_echo);
     cfg.default_service(web::to(middleware::not_found));
-}
-
-/// A tolerance for trailing and doubled slashes.
-pub fn slashes() -> NormalizePath {
-    NormalizePath::trim()
 }
 
 /// Puts the middleware around an App; a macro because the result's type has no name.
@@ -131,7 +126,8 @@ pub(crate) use wrap;
 mod tests {
     use actix_web::http::{Method, StatusCode};
     use actix_web::test::{self, TestRequest};
-    use actix_web::{App, middleware::from_fn};
+    use actix_web::App;
+    use actix_web::middleware::{NormalizePath, from_fn};
 
     use super::*;
 
