@@ -19,8 +19,9 @@ use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::AppConfig;
-use actix_web::{App, Error, HttpMessage, HttpResponse, web};
+use actix_web::{App, Error, HttpMessage, HttpResponse};
 use bytes::BytesMut;
+use futures_util::{Sink, SinkExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

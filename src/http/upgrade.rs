@@ -73,7 +73,7 @@ async fn socket(request: &HttpRequest, state: &State, row: &'static PathRow) -> 
     if let Err(rejected) = handshake::check(request) {
         return rejected.response();
     }
-    if !request.extensions().contains_type::<Raw>() {
+    if !request.extensions().contains::<Raw>() {
         let rule = "websocket, alone and without a body";
         let refusal = Refusal::field("Upgrade", rule);
         return Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }.response();

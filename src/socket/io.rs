@@ -110,6 +110,32 @@ impl Io {
         }
     }
 
+    /// Writes with the task's waker where there is one, without any where there is none.
+    ///
+    /// # Errors
+    /// As [`Io::try_write_vectored`].
+    pub fn write_or_block(
+        &mut self,
+        cx: Option<&mut Context<'_>>,
+        slices: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        match cx {
+            Some(cx) => or_block(self.poll_write_vectored(cx, slices)),
+            None => self.try_write_vectored(slices),
+        }
+    }
+
+    /// Flushes as [`Io::write_or_block`] writes.
+    ///
+    /// # Errors
+    /// As [`Io::try_flush`].
+    pub fn flush_or_block(&mut self, cx: Option<&mut Context<'_>>) -> io::Result<()> {
+        match cx {
+            Some(cx) => or_block(self.poll_flush(cx)),
+            None => self.try_flush(),
+        }
+    }
+
     /// Says that nothing more will be sent: close_notify over TLS, then FIN.
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -171,8 +197,106 @@ impl Io {
 /// Polls once outside tokio's budget: a spent budget must not look like a full socket.
 fn now_or_block<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
     let attempt = pin!(unconstrained(std::future::poll_fn(poll)));
-    match attempt.poll(&mut Context::from_waker(Waker::noop())) {
+    or_block(attempt.poll(&mut Context::from_waker(Waker::noop())))
+}
+
+fn or_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
         Poll::Ready(result) => result,
         Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use actix_service::{Service, ServiceFactory};
+    use actix_tls::accept::rustls_0_23::{Acceptor, AcceptorService};
+    use futures_util::StreamExt;
+    use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+
+    use tokio::net::TcpStream;
+
+    use crate::socket::decoder::Message;
+    use crate::socket::frames::Incoming;
+    use crate::socket::loopback::{frames, local, masked, pair, settings, until};
+    use crate::socket::outbox::{Ended, Outbox, OutboxSettings};
+    use crate::socket::wire;
+
+    fn certified() -> (ServerConfig, ClientConfig) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key.into())
+            .unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        (server, client)
+    }
+
+    /// Asks with a ping, reads all slowly, says goodbye; what it read until the end.
+    fn client(config: ClientConfig, tcp: std::net::TcpStream, expected: usize) -> Vec<u8> {
+        tcp.set_nonblocking(false).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = StreamOwned::new(connection, tcp);
+        stream.write_all(&masked(9, b"are you there")).unwrap();
+        let mut read = vec![0; expected];
+        stream.read_exact(&mut read).unwrap();
+        stream.write_all(&masked(8, b"\x03\xe8")).unwrap();
+        stream.read_to_end(&mut read).unwrap();
+        read
+    }
+
+    #[test]
+    fn over_tls_frames_arrive_in_order_through_a_full_stream_and_the_close_is_clean() {
+        local(async {
+            let (server, client_config) = certified();
+            let (ours, peer) = pair().await;
+            let frame = |number: u8| wire::binary(&[number; 64 * 1024]);
+            let expected: Vec<u8> = (0..100).flat_map(frame).collect();
+            let len = expected.len() + wire::pong(b"are you there").len();
+            let peer = peer.into_std().unwrap();
+            let reading = std::thread::spawn(move || client(client_config, peer, len));
+            let acceptor: AcceptorService =
+                ServiceFactory::<TcpStream>::new_service(&Acceptor::new(server), ()).await.unwrap();
+            let stream = acceptor.call(ours).await.ok().unwrap();
+            let settings = OutboxSettings { waiting_bytes: 10 << 20, ..settings() };
+            let outbox = Outbox::new(stream.into(), Rc::new(settings));
+            let mut frames = frames(&outbox, b"");
+            for number in 0..100 {
+                outbox.write(frame(number));
+            }
+            assert!(outbox.waiting_bytes() > 0, "the stream is full");
+            let Some(Incoming::Message(Message::Ping(payload))) = frames.next().await else {
+                panic!("the ping is lost");
+            };
+            outbox.push(wire::pong(&payload));
+            outbox.drained().await;
+            assert!(matches!(
+                frames.next().await,
+                Some(Incoming::Message(Message::Close { code: Some(1000), .. }))
+            ));
+            outbox.close(wire::close(1000, ""));
+            until(|| outbox.is_released()).await;
+            assert_eq!(outbox.ended(), Some(Ended::Closed));
+            let last = [wire::pong(b"are you there"), wire::close(1000, "")].concat();
+            let read = tokio::task::spawn_blocking(|| reading.join().unwrap()).await.unwrap();
+            assert!(read == [expected, last].concat());
+        });
     }
 }

@@ -14,6 +14,7 @@ pub mod pump;
 pub mod queue;
 pub mod turn;
 pub mod violation;
+pub mod waiting;
 pub mod wheel;
 pub mod wire;
 

@@ -6,9 +6,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +18,8 @@ use crate::socket::census::Counted;
 use crate::socket::decoder::Message;
 use crate::socket::inbound::{Arrival, Inbound};
 use crate::socket::io::Io;
-use crate::socket::queue::{ENTRY_BYTES, Queue, SLICES};
+use crate::socket::queue::{ENTRY_BYTES, Queue, Sent};
+use crate::socket::waiting::Waiting;
 use crate::socket::wire::EMPTY_PING;
 use crate::socket::{pump, turn};
 
@@ -62,14 +63,6 @@ pub(super) enum Peer {
     Gone,
 }
 
-/// What came of one attempt to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
-    All,
-    Some,
-    Nothing,
-}
-
 /// See the module.
 pub struct Outbox {
     stream: RefCell<Option<(Io, Counted)>>,
@@ -82,9 +75,7 @@ pub struct Outbox {
     /// Whether the end of this turn will flush it; kept by `turn`.
     pub(super) dirty: Cell<bool>,
     flush_by: Cell<Option<Instant>>,
-    pump: Cell<Option<Waker>>,
-    reader: Cell<Option<Waker>>,
-    drained: RefCell<Vec<Waker>>,
+    waiting: Waiting,
     /// The reading side, once nobody else reads.
     tail: RefCell<Option<Box<Inbound>>>,
 }
@@ -108,9 +99,7 @@ impl Outbox {
             pumping: Cell::new(false),
             dirty: Cell::new(false),
             flush_by: Cell::new(None),
-            pump: Cell::new(None),
-            reader: Cell::new(None),
-            drained: RefCell::default(),
+            waiting: Waiting::default(),
             tail: RefCell::default(),
         })
     }
@@ -207,10 +196,7 @@ impl Outbox {
             if !self.is_open() || (self.queue.borrow().is_empty() && !self.pumping.get()) {
                 return Poll::Ready(());
             }
-            let mut waiting = self.drained.borrow_mut();
-            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
-            }
+            self.waiting.for_drained(cx.waker());
             Poll::Pending
         })
         .await;
@@ -239,34 +225,17 @@ impl Outbox {
             return;
         }
         match self.send(None) {
-            Ok(Sent::All) => self.wake_drained(),
+            Ok(Sent::All) => self.waiting.wake_drained(),
             Ok(_) => self.start_pump(),
             Err(_) => self.peer_gone(),
         }
     }
 
     /// Sends until nothing waits or the stream is full; `cx` is woken when it no longer is.
-    pub(super) fn send(&self, mut cx: Option<&mut Context<'_>>) -> io::Result<Sent> {
+    pub(super) fn send(&self, cx: Option<&mut Context<'_>>) -> io::Result<Sent> {
         let mut stream = self.stream.borrow_mut();
         let (io, _) = stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let mut queue = self.queue.borrow_mut();
-        let mut sent = Sent::Nothing;
-        while !queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = queue.slices(&mut slices);
-            match pump::or_block(cx.as_deref_mut(), io, &slices[..filled]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => queue.advance(taken),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sent),
-                Err(error) => return Err(error),
-            }
-            sent = Sent::Some;
-        }
-        match pump::flush_or_block(cx, io) {
-            Ok(()) => Ok(Sent::All),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(sent),
-            Err(error) => Err(error),
-        }
+        self.queue.borrow_mut().send(io, cx)
     }
 
     /// Shuts the sending side down; ready at once when the stream is dropped.
@@ -292,7 +261,7 @@ impl Outbox {
             Poll::Ready(Arrival::Violation(_)) => self.learn(Peer::Garbled),
             Poll::Ready(Arrival::End) => self.peer_gone(),
             Poll::Ready(Arrival::Message(_)) => (),
-            Poll::Pending => self.reader.set(Some(cx.waker().clone())),
+            Poll::Pending => self.waiting.as_reader(cx.waker()),
         }
         poll
     }
@@ -320,7 +289,7 @@ impl Outbox {
             self.abort();
         } else if !self.is_released() {
             self.tail.replace(Some(Box::new(inbound)));
-            self.wake_pump();
+            self.waiting.wake_pump();
         }
     }
 
@@ -351,7 +320,7 @@ impl Outbox {
         drop(self.stream.borrow_mut().take());
         self.queue.borrow_mut().clear();
         self.tail.replace(None);
-        self.wake_all();
+        self.waiting.wake_all();
     }
 
     pub(super) fn settings(&self) -> &OutboxSettings {
@@ -368,12 +337,12 @@ impl Outbox {
     }
 
     pub(super) fn wait_as_pump(&self, cx: &Context<'_>) {
-        self.pump.set(Some(cx.waker().clone()));
+        self.waiting.as_pump(cx.waker());
     }
 
     pub(super) fn pump_done(&self) {
         self.pumping.set(false);
-        self.wake_drained();
+        self.waiting.wake_drained();
     }
 
     /// The end of the peer's stream, or its failure.
@@ -381,14 +350,14 @@ impl Outbox {
         self.peer.set(Peer::Gone);
         match self.is_open() {
             true => self.release(Ended::PeerGone),
-            false => self.wake_pump(),
+            false => self.waiting.wake_pump(),
         }
     }
 
     fn learn(&self, peer: Peer) {
         if self.peer.get() == Peer::Talking {
             self.peer.set(peer);
-            self.wake_pump();
+            self.waiting.wake_pump();
         }
     }
 
@@ -430,32 +399,12 @@ impl Outbox {
         self.ended.set(Some(cause));
         self.flush_by.set(Some(Instant::now() + self.settings.linger));
         self.start_pump();
-        self.wake_all();
+        self.waiting.wake_all();
     }
 
     fn start_pump(self: &Rc<Self>) {
         if !self.pumping.replace(true) {
             tokio::task::spawn_local(pump::run(Rc::clone(self)));
-        }
-    }
-
-    fn wake_all(&self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-        self.wake_pump();
-        self.wake_drained();
-    }
-
-    fn wake_pump(&self) {
-        if let Some(pump) = self.pump.take() {
-            pump.wake();
-        }
-    }
-
-    fn wake_drained(&self) {
-        for waiting in std::mem::take(&mut *self.drained.borrow_mut()) {
-            waiting.wake();
         }
     }
 }
@@ -476,7 +425,8 @@ mod tests {
         wire::text(&format!("{number:08}{}", "x".repeat(10_000)))
     }
 
-    /// Pushes until the stream is full and bytes wait; how many frames were pushed.
+    /// Pushes until the stream is full, and then more than its buffers could still take; how many
+    /// frames were pushed.
     async fn fill(outbox: &Rc<Outbox>) -> usize {
         let mut pushed = 0;
         while !outbox.pumping.get() {
@@ -484,7 +434,11 @@ mod tests {
             pushed += 1;
             outbox.flush();
         }
-        pushed
+        for number in pushed..pushed + 20 {
+            outbox.push(numbered(number));
+        }
+        assert!(outbox.is_open());
+        pushed + 20
     }
 
     /// Asserts that numbered frames came whole and in order, then the close frame; their number.

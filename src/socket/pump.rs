@@ -1,14 +1,13 @@
 //! The one task that writes for an outbox whose stream is full, and that sees it through its end.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::socket::io::Io;
-use crate::socket::outbox::{Ended, Outbox, Peer, Sent};
+use crate::socket::outbox::{Ended, Outbox, Peer};
+use crate::socket::queue::Sent;
 
 /// Arrivals read in one run for a session that is gone.
 pub(super) const TAIL_ARRIVALS: usize = 32;
@@ -100,31 +99,4 @@ async fn peer_until(outbox: &Outbox, is_enough: impl Fn(Peer) -> bool) {
         }
     })
     .await;
-}
-
-/// Writes with the task's waker where there is one, without any where there is none.
-pub(super) fn or_block(
-    cx: Option<&mut Context<'_>>,
-    io: &mut Io,
-    slices: &[IoSlice<'_>],
-) -> io::Result<usize> {
-    match cx {
-        Some(cx) => blocked(io.poll_write_vectored(cx, slices)),
-        None => io.try_write_vectored(slices),
-    }
-}
-
-/// Flushes as [`or_block`] writes.
-pub(super) fn flush_or_block(cx: Option<&mut Context<'_>>, io: &mut Io) -> io::Result<()> {
-    match cx {
-        Some(cx) => blocked(io.poll_flush(cx)),
-        None => io.try_flush(),
-    }
-}
-
-fn blocked<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
 }

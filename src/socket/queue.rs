@@ -1,10 +1,12 @@
 //! Bytes that wait for a socket, in order, with what of the first has already left.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
+use std::task::Context;
 
 use bytes::Bytes;
 
+use crate::socket::io::Io;
 use crate::socket::wire;
 
 /// The most entries one vectored write takes.
@@ -12,6 +14,17 @@ pub const SLICES: usize = 64;
 
 /// What an entry costs besides its bytes, so that tiny frames cannot multiply memory.
 pub const ENTRY_BYTES: usize = size_of::<Bytes>();
+
+/// What came of one attempt to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Nothing waits any more.
+    All,
+    /// Some bytes left, then the stream was full.
+    Some,
+    /// The stream is full.
+    Nothing,
+}
 
 /// Frames, or runs of whole frames, that wait; holds no heap when empty.
 #[derive(Default)]
@@ -80,6 +93,31 @@ impl Queue {
             self.entries.pop_front();
         }
         self.entries = VecDeque::new();
+    }
+
+    /// Sends until nothing waits or the stream is full. `cx` is woken when it no longer is; without
+    /// one no waker is registered.
+    ///
+    /// # Errors
+    /// The stream is dead.
+    pub fn send(&mut self, io: &mut Io, mut cx: Option<&mut Context<'_>>) -> io::Result<Sent> {
+        let mut sent = Sent::Nothing;
+        while !self.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.slices(&mut slices);
+            match io.write_or_block(cx.as_deref_mut(), &slices[..filled]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => self.advance(taken),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sent),
+                Err(error) => return Err(error),
+            }
+            sent = Sent::Some;
+        }
+        match io.flush_or_block(cx) {
+            Ok(()) => Ok(Sent::All),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(sent),
+            Err(error) => Err(error),
+        }
     }
 
     /// Drops every whole frame that has not begun to leave; the rest of a begun one stays.
