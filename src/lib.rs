@@ -19,8 +19,10 @@
 
 pub mod actors;
 pub mod auth;
+pub mod boot;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod ids;
 pub mod layer;
 pub mod metrics;

@@ -329,11 +329,11 @@ fn create_conversation(
         (ConversationKind::Direct, [peer]) => Some((who.user, *peer)),
         _ => None,
     };
-    if let Some(name) = create.name.as_deref() {
-        if conversation::by_name(conn, name)?.is_some() {
-            let taken = Refusal::field("data.name", "not taken by another room");
-            return Err(Refusal { code: Code::Conflict, ..taken }.into());
-        }
+    if let Some(name) = create.name.as_deref()
+        && conversation::by_name(conn, name)?.is_some()
+    {
+        let taken = Refusal::field("data.name", "not taken by another room");
+        return Err(Refusal { code: Code::Conflict, ..taken }.into());
     }
     let (made, is_new) = conversation::open(
         conn,

@@ -93,10 +93,10 @@ impl Presence {
         if !gone {
             return false;
         }
-        if let Some(present) = hall.people.remove(&user) {
-            if hall.joined.remove(&user).is_none() {
-                hall.left.insert(user, present.person);
-            }
+        if let Some(present) = hall.people.remove(&user)
+            && hall.joined.remove(&user).is_none()
+        {
+            hall.left.insert(user, present.person);
         }
         if hall.people.is_empty() {
             // Nobody is left to be told.

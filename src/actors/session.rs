@@ -48,6 +48,8 @@ pub enum Start {
 
 /// Everything a session is opened with.
 pub struct Opening {
+    /// The route of the path table, for counting.
+    pub route: &'static str,
     pub who: Option<Arc<Identity>>,
     pub start: Start,
     pub address: IpAddr,
@@ -79,6 +81,7 @@ pub struct Session {
     strikes: u32,
     attempt: Option<Ticket>,
     spoke: bool,
+    route: &'static str,
     ending: Option<Box<Ending>>,
     _place: Option<Place>,
 }
@@ -156,6 +159,7 @@ impl Session {
                 strikes: 0,
                 attempt: opening.attempt,
                 spoke: false,
+                route: opening.route,
                 ending: None,
                 _place: opening.place,
             }
@@ -227,7 +231,8 @@ impl Session {
         if !self.within_rate() {
             return;
         }
-        if let Err((reference, topic, refusal)) = self.obey(text, ctx) {
+        if let Err(refused) = self.obey(text, ctx) {
+            let (reference, topic, refusal) = *refused;
             self.say(&frame::error(reference.as_deref(), topic.as_ref(), &refusal));
         }
     }
@@ -257,6 +262,7 @@ impl Drop for Session {
             self.close(Close::InternalFault, Close::InternalFault.reason());
         }
         self.forget();
+        metrics::sockets_open(self.route).decrement(1.0);
         if let Some(attempt) = self.attempt {
             let ending = self.ending.take().map_or_else(
                 || Ending { close_code: None, reason: "connection lost".to_owned() },
@@ -274,6 +280,8 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        metrics::socket_accepted(self.route);
+        metrics::sockets_open(self.route).increment(1.0);
         match self.start.take().map(|start| *start) {
             Some(Start::Native { lone }) => {
                 self.welcome();
@@ -332,14 +340,15 @@ impl StreamHandler<Incoming> for Session {
     }
 
     fn finished(&mut self, ctx: &mut Context<Self>) {
-        if self.ending.is_none() {
-            if let Some(ended) = self.outbox.ended() {
-                let (close_code, reason) = ended_words(ended);
-                if let Some(code) = close_code {
-                    metrics::socket_closed(code);
-                }
-                self.ending = Some(Box::new(Ending { close_code, reason: reason.to_owned() }));
+        if self.ending.is_none()
+            && let Some(ended) = self.outbox.ended()
+        {
+            let (close_code, reason) = ended_words(ended);
+            if let Some(code) = close_code {
+                metrics::socket_closed(code);
+                Metrics::get().outbox_overflows.increment(1);
             }
+            self.ending = Some(Box::new(Ending { close_code, reason: reason.to_owned() }));
         }
         ctx.stop();
     }

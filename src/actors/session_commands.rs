@@ -20,7 +20,7 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 
 /// A refusal with the `ref` and topic its frame carries.
-pub type Refused = (Option<Reference>, Option<Topic>, Refusal);
+pub type Refused = Box<(Option<Reference>, Option<Topic>, Refusal)>;
 
 #[derive(Serialize)]
 struct Renewed {
@@ -33,9 +33,9 @@ impl Session {
     /// # Errors
     /// When the frame itself is refused; what owners refuse, they answer themselves.
     pub(super) fn obey(&mut self, text: &str, ctx: &mut Context<Self>) -> Result<(), Refused> {
-        let inbound = frame::parse(text).map_err(|refusal| (None, None, refusal))?;
+        let inbound = frame::parse(text).map_err(|refusal| Box::new((None, None, refusal)))?;
         let reference: Option<Reference> = inbound.reference.map(RawValue::to_owned);
-        let refused = |topic: Option<Topic>, refusal| (reference.clone(), topic, refusal);
+        let refused = |topic: Option<Topic>, refusal| Box::new((reference.clone(), topic, refusal));
         let topic = match inbound.topic.as_deref() {
             Some(name) => Some(
                 name.parse::<Topic>()
@@ -68,7 +68,7 @@ impl Session {
             }
             (Command::Subscribe(wish), Some(topic)) => {
                 let asked = self.subscribe(topic.clone(), wish, reference.clone());
-                asked.map_err(|refusal| (reference, Some(topic), refusal))?;
+                asked.map_err(|refusal| Box::new((reference, Some(topic), refusal)))?;
             }
             (Command::Unsubscribe, Some(topic)) => {
                 let subscribed = self.leave(&topic);

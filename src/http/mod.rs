@@ -3,28 +3,28 @@
 //! Reads go straight to models; anything someone may be watching goes through its owner actor.
 //! **Never:** diesel, SQL, decisions that belong to the policy.
 
-pub mod state;
-pub mod error;
-pub mod peer;
-pub mod extract;
-pub mod cookies;
-pub mod hashing;
-pub mod sign_in;
 pub mod accounts;
-pub mod sessions;
-pub mod tokens;
-pub mod rest;
 pub mod chat;
-pub mod messages;
-pub mod members;
+pub mod cookies;
 pub mod diagnostics;
-pub mod operations;
+pub mod error;
+pub mod extract;
+pub mod handshake;
+pub mod hashing;
+pub mod members;
+pub mod messages;
+pub mod middleware;
 pub mod openapi;
+pub mod operations;
 pub mod pages;
 pub mod paths;
-pub mod handshake;
-pub mod upgrade;
-pub mod tls;
-pub mod middleware;
+pub mod peer;
+pub mod rest;
 pub mod routes;
 pub mod server;
+pub mod sessions;
+pub mod sign_in;
+pub mod state;
+pub mod tls;
+pub mod tokens;
+pub mod upgrade;

@@ -93,7 +93,7 @@ impl Workers {
                     index,
                     house: Arc::clone(&self.house),
                     outbox: Rc::new(self.transport.outbox.clone()),
-                    wheel: Wheel::start(self.transport.wheel.clone()),
+                    wheel: Wheel::start(self.transport.wheel),
                     sessions: std::cell::Cell::new(0),
                 })
             }))

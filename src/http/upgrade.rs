@@ -98,7 +98,8 @@ async fn socket(request: &HttpRequest, state: &State, row: &'static PathRow) -> 
         Place::new(std::sync::Arc::clone(&state.house), address, user)
     });
     let Decided { who, start, .. } = decided;
-    let opening = Opening { who, start, address, attempt: ticket, place };
+    let route = row.route;
+    let opening = Opening { route, who, start, address, attempt: ticket, place };
     switch(request, Open::Session(Box::new(opening)))
 }
 
