@@ -330,12 +330,8 @@ fn serve_http(
 ) -> Result<Server, String> {
     let config = &state.config;
     let workers = Workers::new(Arc::clone(&state.house), transport(config));
-    let draining = drain(
-        Arc::clone(&state.house),
-        stopped,
-        config.drain_timeout,
-        config.restart_spread,
-    );
+    let draining =
+        drain(Arc::clone(&state.house), stopped, config.drain_timeout, config.restart_spread);
     let builder = Server::build()
         .workers(config.workers)
         .max_concurrent_connections(config.max_connections.max(1_024))

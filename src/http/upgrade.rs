@@ -194,12 +194,7 @@ async fn decide(
     Decided { who: Some(who), start: Start::Native { lone }, has_place: true }
 }
 
-fn attempt(
-    request: &HttpRequest,
-    state: &State,
-    who: Option<&Identity>,
-    stage: Stage,
-) -> Attempt {
+fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: Stage) -> Attempt {
     Attempt {
         client_ip: Some(peer::client_address(request, &state.config).to_string()),
         user_agent: peer::user_agent(request),
