@@ -12,11 +12,11 @@ use crate::actors::lane::Fault;
 use crate::auth::identity::{Carrier, Identity, Role};
 use crate::auth::policy::{self, Action, Relation, Subject};
 use crate::clock;
-use crate::http::rest::number;
 use crate::http::error::Answered;
 use crate::http::extract::{Caller, Query, credential};
 use crate::http::handshake::{self, SUBPROTOCOL};
 use crate::http::paths::{PATHS, Serves};
+use crate::http::rest::number;
 use crate::http::state::State;
 use crate::http::{cookies, peer};
 use crate::ids::{AttemptId, UserId};
@@ -230,9 +230,10 @@ impl AttemptsQuery {
         let user = self.user.as_deref().map(|text| {
             text.parse::<UserId>().map_err(|_| Refusal::field("user", "an id: digits"))
         });
-        let address = self.ip.as_deref().map(|text| {
-            text.parse::<IpAddr>().map_err(|_| Refusal::field("ip", "an IP address"))
-        });
+        let address = self
+            .ip
+            .as_deref()
+            .map(|text| text.parse::<IpAddr>().map_err(|_| Refusal::field("ip", "an IP address")));
         let outcome = self.outcome.as_deref().map(|text| {
             let known = Outcome::ALL.iter().find(|outcome| outcome.as_str() == text).copied();
             known.ok_or_else(|| Refusal::field("outcome", "accepted, refused or failed"))
@@ -282,9 +283,10 @@ pub async fn show_statistics(
 ) -> Answered<web::Json<Statistics>> {
     require_admin(&who)?;
     let since = clock::now_naive() - TimeDelta::hours(STATISTICS_HOURS);
-    let read = state.house.lane.read(move |conn| {
-        statistics::attempts_since(conn, since).map_err(Fault::from)
-    });
+    let read = state
+        .house
+        .lane
+        .read(move |conn| statistics::attempts_since(conn, since).map_err(Fault::from));
     let counted = read.await?;
     let reason = |(reason, count)| ReasonCount { reason, count };
     let hour = |(hour, count)| HourCount { hour, count };
@@ -350,22 +352,18 @@ pub async fn show_server(state: web::Data<State>) -> web::Json<ServerView> {
         version: env!("CARGO_PKG_VERSION"),
         epoch: state.house.epoch.to_string(),
         time: clock::now_naive(),
-        protocols: native
-            .map(|row| ProtocolView { name: SUBPROTOCOL, path: row.route })
-            .collect(),
+        protocols: native.map(|row| ProtocolView { name: SUBPROTOCOL, path: row.route }).collect(),
     })
 }
 
 /// Registers these routes.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("/api/v1/diagnostics/attempts").route(web::get().to(list_attempts)),
-    )
-    .service(
-        web::resource("/api/v1/diagnostics/statistics").route(web::get().to(show_statistics)),
-    )
-    .service(web::resource("/api/v1/diagnostics/self").route(web::get().to(show_self)))
-    .service(web::resource("/api/v1/server").route(web::get().to(show_server)));
+    cfg.service(web::resource("/api/v1/diagnostics/attempts").route(web::get().to(list_attempts)))
+        .service(
+            web::resource("/api/v1/diagnostics/statistics").route(web::get().to(show_statistics)),
+        )
+        .service(web::resource("/api/v1/diagnostics/self").route(web::get().to(show_self)))
+        .service(web::resource("/api/v1/server").route(web::get().to(show_server)));
 }
 
 #[cfg(test)]

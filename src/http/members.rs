@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use crate::actors::authorize::admit_for;
 use crate::auth::policy::Action;
-use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, path_id, perform};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, Caller};
+use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, path_id, perform};
 use crate::http::state::State;
 use crate::models::membership;
 use crate::protocol::command::{Command, MemberAdd, MemberPromote, MemberRemove, Membership};

@@ -11,9 +11,7 @@ use utoipa::ToSchema;
 use crate::actors::chat_reads;
 use crate::http::error::{Answered, ApiError};
 use crate::http::extract::{Body, Caller, Query};
-use crate::http::rest::{
-    Changed, chat_topic, client_id, in_body_words, number, path_id, perform,
-};
+use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, number, path_id, perform};
 use crate::http::state::State;
 use crate::ids::MessageId;
 use crate::protocol::command::{
@@ -197,9 +195,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::patch().to(edit_message))
             .route(web::delete().to(delete_message)),
     )
-    .service(
-        web::resource("/api/v1/conversations/{key}/read").route(web::post().to(mark_read)),
-    )
+    .service(web::resource("/api/v1/conversations/{key}/read").route(web::post().to(mark_read)))
     .service(web::resource("/api/v1/topics/{topic}/publish").route(web::post().to(publish)));
 }
 

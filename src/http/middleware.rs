@@ -107,21 +107,20 @@ fn note(method: &Method, path: &str, status: StatusCode, took: Duration, id: &st
 fn request_id(headers: &HeaderMap) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let fits = |text: &&str| {
-        (1..=REQUEST_ID_BYTES).contains(&text.len()) && text.bytes().all(plain)
-    };
+    let fits =
+        |text: &&str| (1..=REQUEST_ID_BYTES).contains(&text.len()) && text.bytes().all(plain);
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(fits);
     given.map_or_else(
         || {
             let mut bytes = [0_u8; 8];
             // Without randomness the count alone still tells requests of this process apart.
-            drop(getrandom::fill(&mut bytes));
+            let _ = getrandom::fill(&mut bytes);
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let mut id = String::with_capacity(32);
             for byte in bytes {
-                drop(write!(id, "{byte:02x}"));
+                let _ = write!(id, "{byte:02x}");
             }
-            drop(write!(id, "-{count:x}"));
+            let _ = write!(id, "-{count:x}");
             id
         },
         str::to_owned,
@@ -189,9 +188,8 @@ pub async fn not_found(request: actix_web::HttpRequest) -> HttpResponse {
 }
 
 fn secure(headers: &mut HeaderMap, path: &str) {
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let is_page =
+        headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     let policy = if is_page { PAGE_POLICY } else { PLAIN_POLICY };
     let defaults = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

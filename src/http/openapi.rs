@@ -65,10 +65,8 @@ impl Modify for Completed {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let components = api.components.get_or_insert_with(Default::default);
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let token = ApiKeyValue::with_description(
-            "Authorization",
-            "`Token ` and an opaque API token",
-        );
+        let token =
+            ApiKeyValue::with_description("Authorization", "`Token ` and an opaque API token");
         let cookie = ApiKeyValue::with_description(
             cookies::SESSION,
             "unsafe requests by cookie alone must carry the CSRF token too",

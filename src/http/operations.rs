@@ -139,9 +139,7 @@ pub async fn metrics(
 pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.app_data(web::Data::new(Probe::default()))
         .service(
-            web::resource("/healthz")
-                .route(web::get().to(healthz))
-                .route(web::head().to(healthz)),
+            web::resource("/healthz").route(web::get().to(healthz)).route(web::head().to(healthz)),
         )
         .service(
             web::resource("/readyz").route(web::get().to(readyz)).route(web::head().to(readyz)),

@@ -2,11 +2,11 @@
 
 use actix_web::web;
 
-use crate::http::{
-    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages, sessions, tokens,
-    upgrade,
-};
 use crate::http::state::State;
+use crate::http::{
+    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages,
+    sessions, tokens, upgrade,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,8 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Route 
     Route { method, path, access, csrf_exempt: false }
 }
 
-const fn exempt(method: &'static str, path: &'static str) -> Route {
+/// A row for anyone that is safe without a CSRF token: it opens nothing by the cookie.
+pub const fn exempt(method: &'static str, path: &'static str) -> Route {
     Route { method, path, access: Access::Anyone, csrf_exempt: true }
 }
 
@@ -124,10 +125,10 @@ pub(crate) use wrap;
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::{Method, StatusCode};
-    use actix_web::test::{self, TestRequest};
     use actix_web::App;
+    use actix_web::http::{Method, StatusCode};
     use actix_web::middleware::{NormalizePath, from_fn};
+    use actix_web::test::{self, TestRequest};
 
     use super::*;
 
