@@ -10,7 +10,9 @@ use crate::clock;
 use crate::http::cookies;
 use crate::http::error::{Answered, ErrorBody};
 use crate::http::extract::{Body, Caller, MaybeCaller};
+use crate::http::passwords;
 use crate::http::peer;
+use crate::http::people;
 use crate::http::profile;
 use crate::http::sessions;
 use crate::http::sign_in::{self, Checked, SignedIn};
@@ -21,8 +23,10 @@ use crate::protocol::command::read_json;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::views::AccountView;
 
-/// Registers this file's routes.
+/// Registers this file's routes, and those of passwords and people.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    passwords::configure(cfg);
+    people::configure(cfg);
     cfg.route("/api/v1/auth/login", web::post().to(login))
         .route("/api/v1/auth/logout", web::post().to(logout))
         .route("/api/v1/auth/token/refresh", web::post().to(refresh))

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::auth::identity::{Identity, Role};
 use crate::http::error::Answered;
 use crate::http::extract::MaybeCaller;
+use crate::http::login_pages;
 use crate::http::page_frame::{STYLE, STYLE_PATH, escape, page, redirect};
 use crate::http::sessions;
 use crate::http::state::State;
@@ -56,8 +57,9 @@ pub const PAGES: &[PageRow] = &[
         &[Role::Admin], &["/api/v1/users/search", "/api/v1/users/{id}/role"]),
 ];
 
-/// Registers the plain pages and their style.
+/// Registers the plain pages, their style, and the pages for signing in and out.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    login_pages::configure(cfg);
     cfg.route("/", web::get().to(home)).route(STYLE_PATH, web::get().to(style));
     for row in PAGES {
         let serve = move |state: web::Data<State>, request: HttpRequest, who: MaybeCaller| {
