@@ -32,7 +32,9 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .route("/api/v1/auth/token/refresh", web::post().to(refresh))
         .route("/api/v1/auth/register", web::post().to(register))
         .service(
-            web::resource("/api/v1/auth/me").route(web::get().to(me)).route(web::patch().to(change)),
+            web::resource("/api/v1/auth/me")
+                .route(web::get().to(me))
+                .route(web::patch().to(change)),
         );
 }
 
@@ -120,7 +122,12 @@ fn given<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Option<String>>,
     Option::<String>::deserialize(reader).map(Some)
 }
 
-fn answer(state: &State, request: &HttpRequest, signed_in: SignedIn, created: bool) -> HttpResponse {
+fn answer(
+    state: &State,
+    request: &HttpRequest,
+    signed_in: SignedIn,
+    created: bool,
+) -> HttpResponse {
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     for cookie in signed_in.cookies(request, &state.config) {
         response.cookie(cookie);

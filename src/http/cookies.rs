@@ -27,7 +27,12 @@ pub const CSRF_FIELD: &str = "csrfmiddlewaretoken";
 /// How long a CSRF cookie lives, in days; as long as Django's.
 const CSRF_DAYS: i64 = 364;
 
-fn cookie(request: &HttpRequest, config: &Config, name: &'static str, value: &str) -> Cookie<'static> {
+fn cookie(
+    request: &HttpRequest,
+    config: &Config,
+    name: &'static str,
+    value: &str,
+) -> Cookie<'static> {
     Cookie::build(name, value.to_owned())
         .path("/")
         .same_site(SameSite::Lax)
@@ -63,8 +68,8 @@ pub fn cleared(request: &HttpRequest, config: &Config) -> [Cookie<'static>; 2] {
 /// The CSRF token that the client holds, if its form is one of ours.
 pub fn held_csrf(request: &HttpRequest) -> Option<String> {
     let value = request.cookie(CSRF)?.value().to_owned();
-    let is_ours = (16..=128).contains(&value.len())
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_ours =
+        (16..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_ours.then_some(value)
 }
 
@@ -183,7 +188,10 @@ mod tests {
         assert_eq!(from("Origin", "https://evil.example.net"), Err(Code::Forbidden));
         assert_eq!(from("Origin", "null"), Err(Code::Forbidden));
         assert_eq!(from("Referer", "http://chat.example.org/login/?next=/"), Ok(()));
-        assert_eq!(from("Referer", "https://evil.example.net/chat.example.org"), Err(Code::Forbidden));
+        assert_eq!(
+            from("Referer", "https://evil.example.net/chat.example.org"),
+            Err(Code::Forbidden)
+        );
         assert_eq!(from("Referer", "chat.example.org"), Err(Code::Forbidden));
         assert_eq!(from("X-Other", "x"), Ok(()));
     }

@@ -82,7 +82,8 @@ mod tests {
     async fn a_password_is_hashed_and_verified_off_the_worker() {
         let pool = Hashing::new(1);
         let stored = pool.hash("correct horse".to_owned()).await.unwrap();
-        let verify = |password: &str, stored: Option<String>| pool.verify(password.to_owned(), stored);
+        let verify =
+            |password: &str, stored: Option<String>| pool.verify(password.to_owned(), stored);
         assert_eq!(verify("correct horse", Some(stored.clone())).await, Ok(Verdict::Match));
         assert_eq!(verify("wrong", Some(stored)).await, Ok(Verdict::NoMatch));
         assert_eq!(verify("correct horse", None).await, Ok(Verdict::NoMatch));

@@ -50,7 +50,9 @@ fn text<'a>(fields: &'a Form, name: &str) -> &'a str {
 }
 
 fn query(request: &HttpRequest) -> Form {
-    web::Query::<Form>::from_query(request.query_string()).map(web::Query::into_inner).unwrap_or_default()
+    web::Query::<Form>::from_query(request.query_string())
+        .map(web::Query::into_inner)
+        .unwrap_or_default()
 }
 
 /// Reads a form; a body that is none has no fields, and so no CSRF token.
@@ -125,11 +127,7 @@ async fn login_form(state: web::Data<State>, request: HttpRequest) -> HttpRespon
     login_page(&state, &request, (StatusCode::OK, None), ("", text(&query, "next")))
 }
 
-async fn login(
-    state: web::Data<State>,
-    request: HttpRequest,
-    bytes: web::Bytes,
-) -> HttpResponse {
+async fn login(state: web::Data<State>, request: HttpRequest, bytes: web::Bytes) -> HttpResponse {
     let form = read(&bytes);
     if let Err(ApiError(refusal)) =
         cookies::check_csrf(&request, form.get(CSRF_FIELD).map(String::as_str))
@@ -188,11 +186,7 @@ async fn logout_link(state: web::Data<State>, request: HttpRequest) -> HttpRespo
     form_page(&state, &request, StatusCode::OK, ("Sign out", None), fields)
 }
 
-async fn logout(
-    state: web::Data<State>,
-    request: HttpRequest,
-    bytes: web::Bytes,
-) -> HttpResponse {
+async fn logout(state: web::Data<State>, request: HttpRequest, bytes: web::Bytes) -> HttpResponse {
     let Some(who) = caller(&request, &state).await else { return redirect("/login/") };
     let form = read(&bytes);
     match cookies::check_csrf(&request, form.get(CSRF_FIELD).map(String::as_str)) {
@@ -223,11 +217,7 @@ async fn reset_form(state: web::Data<State>, request: HttpRequest) -> HttpRespon
     reset_page(&state, &request, (StatusCode::OK, None), text(&query, "token"))
 }
 
-async fn reset(
-    state: web::Data<State>,
-    request: HttpRequest,
-    bytes: web::Bytes,
-) -> HttpResponse {
+async fn reset(state: web::Data<State>, request: HttpRequest, bytes: web::Bytes) -> HttpResponse {
     let form = read(&bytes);
     if let Err(ApiError(refusal)) =
         cookies::check_csrf(&request, form.get(CSRF_FIELD).map(String::as_str))

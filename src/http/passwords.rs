@@ -164,7 +164,8 @@ pub async fn ask_reset(
     let address = peer::client_address(&request, &state.config);
     state.house.throttles.login(&format!("reset {name}"), address)?;
     let given = request.app_data::<web::Data<dyn Notifier>>().cloned();
-    let notifier = given.map_or_else(|| Arc::new(LogNotifier) as Arc<dyn Notifier>, web::Data::into_inner);
+    let notifier =
+        given.map_or_else(|| Arc::new(LogNotifier) as Arc<dyn Notifier>, web::Data::into_inner);
     // Done after the answer, so that its time does not tell whether there is such an account.
     actix_web::rt::spawn(async move {
         if let Err(refusal) = send_reset(&state, &*notifier, name).await {

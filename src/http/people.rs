@@ -157,7 +157,8 @@ async fn set_active(
     };
     state.house.lane.write(write).await?;
     let word = if is_active { "activated" } else { "deactivated" };
-    let refusal = Refusal::not_authenticated(if is_active { word } else { "the account is deactivated" });
+    let refusal =
+        Refusal::not_authenticated(if is_active { word } else { "the account is deactivated" });
     state.house.revoke(Whom::User(id), refusal);
     info!("account {word} user={id} by={}", who.user);
     Ok(HttpResponse::NoContent().finish())

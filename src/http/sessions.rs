@@ -98,7 +98,7 @@ pub async fn end(
 ) -> Answered<HttpResponse> {
     let id: LoginId = path.parse().map_err(|_| Refusal::not_found())?;
     let found = state.house.lane.read(move |conn| Ok(login::by_id(conn, id)?)).await?;
-    if !found.is_some_and(|(login, _)| login.user_id == who.user) {
+    if found.is_none_or(|(login, _)| login.user_id != who.user) {
         return Err(Refusal::not_found().into());
     }
     sign_in::revoke_login(&state, id).await?;
@@ -116,8 +116,7 @@ pub async fn end(
     responses((status = 204), (status = 401, body = ErrorBody)))]
 pub async fn end_others(state: web::Data<State>, who: Caller) -> Answered<HttpResponse> {
     let (id, kept) = (who.user, who.login);
-    let write =
-        move |conn: &mut DbConn| Ok(login::revoke_all(conn, id, kept, clock::now_naive())?);
+    let write = move |conn: &mut DbConn| Ok(login::revoke_all(conn, id, kept, clock::now_naive())?);
     state.house.lane.write(write).await?;
     let whom = kept.map_or(Whom::User(id), |login| Whom::UserExcept(id, login));
     state.house.revoke(whom, Refusal::not_authenticated("signed out"));
@@ -153,9 +152,8 @@ pub async fn slide(state: &State, who: &Identity) -> bool {
         }
     };
     let Some(expires_at) = moved else { return false };
-    let touch = move |conn: &mut DbConn| {
-        Ok(login::touch(conn, id, clock::now_naive(), expires_at)?)
-    };
+    let touch =
+        move |conn: &mut DbConn| Ok(login::touch(conn, id, clock::now_naive(), expires_at)?);
     if let Err(refusal) = state.house.lane.write(touch).await {
         warn!("a session could not be extended cause={refusal}");
         return false;

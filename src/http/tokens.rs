@@ -8,12 +8,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::auth::identity::Role;
+use crate::clock;
 use crate::http::cookies;
 use crate::http::extract::MaybeCaller;
 use crate::http::sign_in::{self, SignedIn};
 use crate::http::state::State;
-use crate::auth::identity::Role;
-use crate::clock;
 use crate::models::user::User;
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -70,9 +70,7 @@ fn plainly(refusal: &Refusal) -> HttpResponse {
         let seconds = wait_ms.div_ceil(1_000).max(1);
         response.insert_header((RETRY_AFTER, seconds));
         if refusal.code == Code::RateLimited {
-            detail = format!(
-                "Request was throttled. Expected available in {seconds} seconds."
-            );
+            detail = format!("Request was throttled. Expected available in {seconds} seconds.");
         }
     }
     response.json(json!({"success": false, "error": detail, "detail": detail}))
@@ -199,12 +197,9 @@ pub async fn refresh(
     };
     match sign_in::renew(&state, &token, false).await {
         Ok(renewed) => HttpResponse::Ok().json(json!({"access": renewed.access.token})),
-        Err(refusal)
-            if [Code::NotAuthenticated, Code::Conflict].contains(&refusal.code) =>
-        {
+        Err(refusal) if [Code::NotAuthenticated, Code::Conflict].contains(&refusal.code) => {
             let detail = "Token is invalid or expired";
-            HttpResponse::Unauthorized()
-                .json(json!({"detail": detail, "code": "token_not_valid"}))
+            HttpResponse::Unauthorized().json(json!({"detail": detail, "code": "token_not_valid"}))
         }
         Err(refusal) => plainly(&refusal),
     }
