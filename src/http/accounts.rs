@@ -14,6 +14,7 @@ use crate::http::passwords;
 use crate::http::peer;
 use crate::http::people;
 use crate::http::profile;
+use crate::http::renewal;
 use crate::http::sessions;
 use crate::http::sign_in::{self, Checked, SignedIn};
 use crate::http::state::State;
@@ -186,7 +187,7 @@ pub async fn refresh(
     state: web::Data<State>,
     Body(body): Body<RefreshBody>,
 ) -> Answered<web::Json<RenewedAnswer>> {
-    let renewed = sign_in::renew(&state, &body.refresh, true).await?;
+    let renewed = renewal::renew(&state, &body.refresh, true).await?;
     Ok(web::Json(RenewedAnswer {
         expires_at: renewed.access.expires_at,
         access: renewed.access.token,

@@ -1,4 +1,6 @@
-//! The frame of a plain page: escaping, layout, headers. Pages need no scripts and run none.
+//! The frame of a plain page: escaping and layout. Pages need no scripts.
+//!
+//! What a page may load, and who may frame it, is said in `middleware.rs` for all of them.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -9,9 +11,6 @@ use crate::auth::identity::Identity;
 pub const STYLE: &str = include_str!("plain.css");
 /// Where [`STYLE`] is.
 pub const STYLE_PATH: &str = "/assets/plain.css";
-/// What a page may load and who may frame it: its own style, and nobody.
-const POLICY: &str = "default-src 'self'; script-src 'none'; object-src 'none'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Writes text so that it is text in HTML, in attributes too.
 pub fn escape(text: &str) -> String {
@@ -53,11 +52,6 @@ pub fn page(status: StatusCode, title: &str, who: Option<&Identity>, body: &str)
     );
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
-        .insert_header(("Content-Security-Policy", POLICY))
-        .insert_header(("X-Content-Type-Options", "nosniff"))
-        .insert_header(("X-Frame-Options", "DENY"))
-        // `no-referrer` would make browsers send `Origin: null` with our own forms.
-        .insert_header(("Referrer-Policy", "same-origin"))
         .insert_header(("Cache-Control", "no-store"))
         .insert_header(("Vary", "Cookie"))
         .body(html)

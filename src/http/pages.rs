@@ -82,7 +82,6 @@ pub fn home_of(role: Role) -> &'static str {
 async fn style() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/css; charset=utf-8")
-        .insert_header(("X-Content-Type-Options", "nosniff"))
         .insert_header(("Cache-Control", "public, max-age=300"))
         .body(STYLE)
 }

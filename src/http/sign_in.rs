@@ -23,15 +23,13 @@ use crate::http::cookies;
 use crate::http::extract;
 use crate::http::peer;
 use crate::http::state::State;
-use crate::ids::{LoginId, UserId};
+use crate::ids::LoginId;
 use crate::layer::contract::Whom;
-use crate::models::login::{self, NewApiToken, NewLogin, Refreshed};
+use crate::models::login::{self, NewApiToken, NewLogin};
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
-use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::refusal::Refusal;
 
-/// For how long a refresh token that was just used is a race of one client rather than a theft.
-const REUSE_GRACE: Duration = Duration::from_secs(2);
 /// The longest name looked at, in bytes.
 const MAX_NAME_BYTES: usize = 254;
 
@@ -200,7 +198,11 @@ pub fn issue(
     Ok(Credentials { opaque, access, refresh })
 }
 
-fn pair(
+/// Issues an access and a refresh token for a sign-in and keeps the refresh token's hash.
+///
+/// # Errors
+/// The database's.
+pub fn pair(
     conn: &mut DbConn,
     tokens: &Tokens,
     user: &User,
@@ -309,72 +311,4 @@ async fn drop_lone_token(
     state.house.lane.write(move |conn| Ok(login::drop_api_token(conn, &hash)?)).await?;
     state.house.revoke(Whom::User(who.user), Refusal::not_authenticated("signed out"));
     Ok(())
-}
-
-/// What a refresh token got; without rotation there is no new refresh token.
-pub struct Renewed {
-    pub access: Issued,
-    pub refresh: Option<Issued>,
-}
-
-enum Outcome {
-    Renewed(Renewed),
-    Reused(LoginId, UserId),
-    Refused(Refusal),
-}
-
-/// Uses a refresh token. With `rotate` it is used up, and using it again later ends its sign-in.
-///
-/// # Errors
-/// `not_authenticated`; `conflict` when another request of the same client was a moment earlier.
-pub async fn renew(state: &State, token: &str, rotate: bool) -> Result<Renewed, Refusal> {
-    let claims = state
-        .tokens
-        .verify(token, TokenKind::Refresh)
-        .map_err(|fault| Refusal::not_authenticated(fault.to_string()))?;
-    let hash = secret::hash_at_rest(token);
-    let tokens = Arc::clone(&state.tokens);
-    let holder = claims.user;
-    let write = move |conn: &mut DbConn| use_up(conn, &tokens, &hash, (holder, rotate));
-    match state.house.lane.write(write).await? {
-        Outcome::Renewed(renewed) => Ok(renewed),
-        Outcome::Refused(refusal) => Err(refusal),
-        Outcome::Reused(login, user) => {
-            info!("a refresh token was used twice: its sign-in ends user={user} login={login}");
-            let refusal = Refusal::not_authenticated("a refresh token was used twice");
-            state.house.revoke(Whom::Login(login), refusal.clone());
-            Err(refusal)
-        }
-    }
-}
-
-fn use_up(
-    conn: &mut DbConn,
-    tokens: &Tokens,
-    hash: &str,
-    (holder, rotate): (UserId, bool),
-) -> Result<Outcome, Fault> {
-    let over = |why: &'static str| Ok(Outcome::Refused(Refusal::not_authenticated(why)));
-    match login::use_refresh(conn, hash, clock::now_naive(), rotate, REUSE_GRACE)? {
-        Refreshed::Ok(login, user) => {
-            let renewed = if rotate {
-                let (access, refresh) = pair(conn, tokens, &user, login.id)?;
-                Renewed { access, refresh: Some(refresh) }
-            } else {
-                let (username, role) = (user.username.as_str(), user.role);
-                let holder = Holder { user: user.id, username, role };
-                Renewed { access: tokens.issue_access(&holder, login.id), refresh: None }
-            };
-            Ok(Outcome::Renewed(renewed))
-        }
-        // What was written must be committed, so this is not a refusal of the write.
-        Refreshed::Reused(login) => Ok(Outcome::Reused(login, holder)),
-        Refreshed::Raced => {
-            let message = "another request has just used this refresh token";
-            Ok(Outcome::Refused(Refusal::new(Code::Conflict, message)))
-        }
-        Refreshed::Expired => over("the refresh token has expired"),
-        Refreshed::Unknown => over("the refresh token is not known"),
-        Refreshed::Revoked => over("signed out"),
-    }
 }

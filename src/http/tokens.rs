@@ -12,6 +12,7 @@ use crate::auth::identity::Role;
 use crate::clock;
 use crate::http::cookies;
 use crate::http::extract::MaybeCaller;
+use crate::http::renewal;
 use crate::http::sign_in::{self, SignedIn};
 use crate::http::state::State;
 use crate::models::user::User;
@@ -195,7 +196,7 @@ pub async fn refresh(
     let Some(token) = fields.refresh.filter(|token| !token.is_empty()) else {
         return HttpResponse::BadRequest().json(json!({"detail": "Refresh token required."}));
     };
-    match sign_in::renew(&state, &token, false).await {
+    match renewal::renew(&state, &token, false).await {
         Ok(renewed) => HttpResponse::Ok().json(json!({"access": renewed.access.token})),
         Err(refusal) if [Code::NotAuthenticated, Code::Conflict].contains(&refusal.code) => {
             let detail = "Token is invalid or expired";
