@@ -55,7 +55,8 @@ impl serde::de::Visitor<'_> for IdVisitor {
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(AsExpression, FromSqlRow)]
         #[diesel(sql_type = BigInt)]
         pub struct $name(pub i64);
 

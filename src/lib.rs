@@ -17,8 +17,13 @@
 //!
 //! **Never:** items or re-exports in this file; internal imports name the defining file.
 
+pub mod actors;
 pub mod auth;
 pub mod clock;
+pub mod config;
 pub mod ids;
+pub mod layer;
+pub mod metrics;
 pub mod models;
 pub mod protocol;
+pub mod socket;

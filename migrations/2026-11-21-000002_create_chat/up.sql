@@ -64,6 +64,7 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX messages_once ON messages (sender_id, conversation_id, client_id)
     WHERE client_id IS NOT NULL;
+CREATE INDEX messages_client_age ON messages (created_at) WHERE client_id IS NOT NULL;
 CREATE INDEX messages_sender ON messages (sender_id);
 CREATE INDEX messages_reply ON messages (reply_to) WHERE reply_to IS NOT NULL;
 CREATE INDEX messages_deleted_by ON messages (deleted_by) WHERE deleted_by IS NOT NULL;

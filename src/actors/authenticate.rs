@@ -132,8 +132,7 @@ impl Authenticator {
         if let Some((identity, _)) = self.recall(&key) {
             return unexpired(identity);
         }
-        let (identity, valid_from_s) =
-            self.read(move |conn| by_hash(conn, &hash, carrier)).await?;
+        let (identity, valid_from_s) = self.read(move |conn| by_hash(conn, &hash, carrier)).await?;
         self.keep(key, &identity, valid_from_s);
         unexpired(identity)
     }
@@ -192,7 +191,7 @@ fn identity(user: &User, carrier: Carrier, login: Option<&Login>) -> Identity {
         user: user.id,
         username: person.username.into(),
         display_name: person.display_name.into(),
-        role: user.role(),
+        role: user.role,
         carrier,
         login: login.map(|login| login.id),
         expires_at: None,
@@ -228,11 +227,7 @@ fn account(
     Ok((Arc::new(identity(&user, Carrier::Access, login.as_ref())), valid_from_s))
 }
 
-fn by_hash(
-    conn: &mut DbConn,
-    hash: &str,
-    carrier: Carrier,
-) -> Result<(Arc<Identity>, i64), Fault> {
+fn by_hash(conn: &mut DbConn, hash: &str, carrier: Carrier) -> Result<(Arc<Identity>, i64), Fault> {
     let (login, user, ends) = match carrier {
         Carrier::Cookie => {
             let (login, user) = login::by_cookie(conn, hash)?.ok_or_else(signed_out)?;

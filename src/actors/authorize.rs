@@ -5,8 +5,9 @@ use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{self, Action, Grant, Relation, Subject};
 use crate::ids::TopicId;
-use crate::models::conversation::{self, Conversation, MembershipRow};
+use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
+use crate::models::membership::{self as rows, MembershipRow};
 use crate::models::store::DbConn;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
@@ -65,7 +66,7 @@ pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admissi
     };
     let conversation =
         conversation::by_key(conn, key)?.ok_or_else(|| Fault::Refused(Refusal::not_found()))?;
-    let membership = conversation::membership(conn, conversation.id, who.user)?;
+    let membership = rows::membership(conn, conversation.id, who.user)?;
     let relation = match &membership {
         Some(membership) => relation_of(conversation.kind, membership.role),
         None if conversation.is_public => Relation::Visitor,
@@ -85,7 +86,7 @@ pub fn require(
     action: Action,
     relation: Relation,
 ) -> Result<Grant, Refusal> {
-    policy::decide(kind, action, &Subject::Person(who), relation)
+    policy::decide(kind, action, Subject::Person(who), relation)
 }
 
 /// [`admit`], then [`require`].

@@ -17,6 +17,7 @@ use crate::layer::contract::Envelope;
 use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
+use crate::models::membership as rows;
 use crate::models::message::MessageRow;
 use crate::models::store::DbConn;
 use crate::models::{answer as answers, message, user};
@@ -95,7 +96,7 @@ impl CommandJob {
                 edit_message(conn, who, self.topic()?, edit, self.content_bytes)
             }
             Command::MessageDelete(delete) => delete_message(conn, who, self.topic()?, delete),
-            Command::ReadMark(mark) => mark_read(conn, who, self.topic()?, *&mark),
+            Command::ReadMark(mark) => mark_read(conn, who, self.topic()?, mark),
             Command::MemberAdd(add) => membership::add(conn, who, self.topic()?, add),
             Command::MemberRemove(remove) => membership::remove(conn, who, self.topic()?, remove),
             Command::MemberPromote(promote) => {
@@ -137,12 +138,8 @@ fn idempotence(command: &Command) -> (&'static str, Option<&str>) {
         Command::MemberAdd(add) => ("member.add", add.client_id.as_deref()),
         Command::MemberRemove(remove) => ("member.remove", remove.client_id.as_deref()),
         Command::MemberPromote(promote) => ("member.promote", promote.client_id.as_deref()),
-        Command::ConversationCreate(create) => {
-            ("conversation.create", create.client_id.as_deref())
-        }
-        Command::ConversationChange(change) => {
-            ("conversation.change", change.client_id.as_deref())
-        }
+        Command::ConversationCreate(create) => ("conversation.create", create.client_id.as_deref()),
+        Command::ConversationChange(change) => ("conversation.change", change.client_id.as_deref()),
         Command::ConversationJoin(join) => ("conversation.join", join.client_id.as_deref()),
         Command::ConversationLeave(leave) => ("conversation.leave", leave.client_id.as_deref()),
         _ => ("", None),
@@ -267,7 +264,7 @@ fn mark_read(
         return Err(Refusal::field("data.seq", format!("from 0 to {head}, the newest")).into());
     }
     // A mark that does not move forward tells nobody anything.
-    if !conversation::mark_read(conn, conversation.id, who.user, mark.seq)? {
+    if !rows::mark_read(conn, conversation.id, who.user, mark.seq)? {
         let read_seq = admission.membership.as_ref().map_or(0, |row| row.read_seq);
         return Ok(Effect::quiet(&Noted { seq: read_seq }));
     }
@@ -332,18 +329,13 @@ fn create_conversation(
         (ConversationKind::Direct, [peer]) => Some((who.user, *peer)),
         _ => None,
     };
-    if let Some((one, other)) = direct {
-        if let Some(known) = conversation::direct_between(conn, one, other)? {
-            return Ok(Effect::quiet(&known.view()));
-        }
-    }
     if let Some(name) = create.name.as_deref() {
         if conversation::by_name(conn, name)?.is_some() {
             let taken = Refusal::field("data.name", "not taken by another room");
             return Err(Refusal { code: Code::Conflict, ..taken }.into());
         }
     }
-    let made = conversation::insert(
+    let (made, is_new) = conversation::open(
         conn,
         NewConversation {
             kind: create.kind,
@@ -356,6 +348,9 @@ fn create_conversation(
             at: clock::now_naive(),
         },
     )?;
+    if !is_new {
+        return Ok(Effect::quiet(&made.view()));
+    }
     let mine = if direct.is_some() { MemberRole::Member } else { MemberRole::Owner };
     let mut effect = Effect::quiet(&made.view());
     membership::seat_members(conn, who, &made, &[(who.user, mine)], &mut effect.events)?;

@@ -6,8 +6,8 @@ use actix::{Actor, Context, Handler};
 
 use crate::actors::house::House;
 use crate::actors::mail::Perform;
+use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
-use crate::own_topics;
 use crate::protocol::command::Command;
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -39,10 +39,9 @@ impl Handler<Perform> for DispatchBoard {
         }
         match std::mem::replace(&mut perform.command, Command::Ping) {
             Command::TopicPublish(wish) => switchboard::publish(self, perform, wish, ctx),
-            _ => perform.reply.send(Err(Refusal::new(
-                Code::UnknownType,
-                "not a command for this kind of topic",
-            ))),
+            _ => perform
+                .reply
+                .send(Err(Refusal::new(Code::UnknownType, "not a command for this kind of topic"))),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, StreamHandler};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::protocol::close::Close;
 use crate::socket::decoder::{Limits, Message};
@@ -50,8 +50,8 @@ impl StreamHandler<Incoming> for Echo {
         match incoming {
             Incoming::Message(Message::Close { code, .. }) => {
                 if !self.closing {
-                    let bare = || Bytes::from_static(&[0x88, 0x00]);
-                    self.outbox.close(code.map_or_else(bare, |code| wire::close(code, "")));
+                    self.outbox
+                        .close(code.map_or_else(wire::close_empty, |code| wire::close(code, "")));
                 }
                 self.outbox.peer_closed();
                 ctx.stop();

@@ -94,9 +94,9 @@ impl Exchange {
     /// How many seats a topic has in this process.
     pub fn seats(&self, topic: &Topic) -> u32 {
         let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);
-        interest.get(topic).map_or(0, |seats| {
-            seats.iter().map(|seats| seats.load(Ordering::Relaxed)).sum()
-        })
+        interest
+            .get(topic)
+            .map_or(0, |seats| seats.iter().map(|seats| seats.load(Ordering::Relaxed)).sum())
     }
 
     /// Hands one reply to its session.
@@ -137,7 +137,7 @@ impl Exchange {
                     tell(&worker, unseat);
                 }
             }
-            Heard::Gap => Metrics::get().layer_gaps.increment(1),
+            Heard::Gap => Metrics::get().layer_disconnects.increment(1),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The house: what every actor of this process shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::actors::authenticate::Authenticator;
@@ -44,6 +45,8 @@ pub struct House {
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,
+    /// Set once the server is stopping: no new sockets, readiness red.
+    pub draining: AtomicBool,
     /// Names the database's history; changes when a backup is restored.
     pub epoch: Arc<str>,
 }

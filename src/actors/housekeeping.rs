@@ -64,8 +64,10 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
     let settings = &house.settings;
     let now = clock::now_naive();
     let before = |age: Duration| now - chrono::Duration::from_std(age).unwrap_or_default();
-    let (journal_before, keep_events) = (before(settings.journal_keep), settings.journal_keep_events);
-    let (attempts_before, keep_rows) = (before(settings.attempts_keep), settings.attempts_keep_rows);
+    let (journal_before, keep_events) =
+        (before(settings.journal_keep), settings.journal_keep_events);
+    let (attempts_before, keep_rows) =
+        (before(settings.attempts_keep), settings.attempts_keep_rows);
     let answers_before = now - chrono::Duration::hours(ANSWERS_KEPT_H);
     loop {
         let pruned = house.lane.write(move |conn| -> Result<usize, Fault> {

@@ -16,7 +16,7 @@ use crate::auth::policy::{Action, Relation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Head};
 use crate::models::store::DbConn;
-use crate::models::{conversation, message};
+use crate::models::{conversation, membership as rows, message};
 use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
@@ -85,12 +85,10 @@ pub fn prepare(
     epoch: &str,
     join: &Join,
 ) -> (Topic, Result<Prepared, Fault>) {
-    let admitted = check(&join.wish)
-        .map_err(Fault::from)
-        .and_then(|limit| {
-            let found = authorize::admit_for(conn, &join.who, &join.topic, Action::Subscribe)?;
-            Ok((limit, found.0))
-        });
+    let admitted = check(&join.wish).map_err(Fault::from).and_then(|limit| {
+        let found = authorize::admit_for(conn, &join.who, &join.topic, Action::Subscribe)?;
+        Ok((limit, found.0))
+    });
     let (limit, admission) = match admitted {
         Ok(admitted) => admitted,
         Err(fault) => return (join.topic.clone(), Err(fault)),
@@ -133,8 +131,7 @@ fn read(
             prepared.recovered = true;
             let events = replay::page(conn, topic, head.topic, after, seq)?;
             prepared.missed_to = (after + replay::PAGE).min(seq);
-            prepared.missed =
-                events.iter().map(|event| wire::text(&frame::event(event))).collect();
+            prepared.missed = events.iter().map(|event| wire::text(&frame::event(event))).collect();
         }
         (None, Some(_)) => prepared.recovered = true,
         (_, None) => prepared.snapshot = snapshot(conn, who, admission, seq, limit)?,
@@ -175,7 +172,7 @@ fn snapshot(
     };
     let members = match limit {
         0 => Vec::new(),
-        _ => conversation::members(conn, found.id, MEMBERS_MAX)?,
+        _ => rows::members(conn, found.id, MEMBERS_MAX)?,
     };
     Ok(Some(answer(&ChatSnapshot {
         conversation: found.view(),
@@ -183,7 +180,7 @@ fn snapshot(
         messages,
         more,
         members,
-        member_count: conversation::member_count(conn, found.id)?,
+        member_count: rows::member_count(conn, found.id)?,
         unread,
     })))
 }

@@ -264,7 +264,10 @@ impl Writer {
         match self.attempt(&mut batch) {
             Ok(()) => self.conclude(batch),
             Err(fault) if batch.len() > 1 => {
-                warn!("a batch failed and is retried job by job jobs={} cause={fault}", batch.len());
+                warn!(
+                    "a batch failed and is retried job by job jobs={} cause={fault}",
+                    batch.len()
+                );
                 for job in batch {
                     self.commit_alone(job);
                 }

@@ -59,7 +59,12 @@ pub struct ReplyTo(Option<Asker>);
 
 #[derive(Debug)]
 enum Asker {
-    Socket { at: SessionKey, reference: Option<Reference>, topic: Option<Topic>, via: Arc<Exchange> },
+    Socket {
+        at: SessionKey,
+        reference: Option<Reference>,
+        topic: Option<Topic>,
+        via: Arc<Exchange>,
+    },
     Call(oneshot::Sender<Result<Answer, Refusal>>),
 }
 

@@ -11,6 +11,7 @@ use crate::ids::UserId;
 use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
+use crate::models::membership as rows;
 use crate::models::store::DbConn;
 use crate::models::user;
 use crate::protocol::command::{MemberAdd, MemberPromote, MemberRemove};
@@ -36,7 +37,7 @@ pub fn seat_members(
     for (id, role) in people {
         let at = clock::now_naive();
         let Some(person) = persons.get(id) else { continue };
-        if !conversation::add_member(conn, conversation.id, *id, *role, at)? {
+        if !rows::add_member(conn, conversation.id, *id, *role, at)? {
             continue;
         }
         let member = MemberView {
@@ -135,10 +136,10 @@ pub fn remove(
     let (admission, _grant) = admit_for(conn, who, topic, action)?;
     let conversation = admission.conversation()?;
     not_direct(conversation)?;
-    let target = conversation::membership(conn, conversation.id, remove.user)?
+    let target = rows::membership(conn, conversation.id, remove.user)?
         .ok_or_else(|| Fault::Refused(Refusal::not_found()))?;
     if target.role == MemberRole::Owner {
-        let alone = conversation::member_count(conn, conversation.id)? == 1;
+        let alone = rows::member_count(conn, conversation.id)? == 1;
         if !(leaving && alone) {
             let rule = "the owner stays; make someone else the owner first";
             return Err(Refusal::new(Code::Conflict, rule).into());
@@ -147,7 +148,7 @@ pub fn remove(
     if !leaving && target.role == MemberRole::Admin {
         require(who, TopicKind::Chat, Action::PromoteMember, admission.relation)?;
     }
-    conversation::remove_member(conn, conversation.id, remove.user)?;
+    rows::remove_member(conn, conversation.id, remove.user)?;
     let body = EventBody::MemberRemoved { user: remove.user, by: Some(who.user) };
     let event = note(conn, conversation, who.user, Some(remove.user.0), None, body)?;
     let lost = conversation.topic();
@@ -175,7 +176,7 @@ pub fn promote(
     if promote.user == who.user {
         return Err(Refusal::field("data.user", "someone other than yourself").into());
     }
-    let target = conversation::membership(conn, conversation.id, promote.user)?
+    let target = rows::membership(conn, conversation.id, promote.user)?
         .ok_or_else(|| Fault::Refused(Refusal::not_found()))?;
     if target.role == promote.role {
         return Ok(Effect::quiet(&Noted { seq: 0 }));
@@ -183,11 +184,11 @@ pub fn promote(
     let mut changes = vec![(promote.user, promote.role)];
     if promote.role == MemberRole::Owner {
         changes.push((who.user, MemberRole::Admin));
-        conversation::set_owner(conn, conversation.id, promote.user)?;
+        conversation::set_owner(conn, conversation.id, Some(promote.user))?;
     }
     let mut events = Vec::new();
     for (user, role) in changes {
-        conversation::set_role(conn, conversation.id, user, role)?;
+        rows::set_role(conn, conversation.id, user, role)?;
         let body = EventBody::MemberPromoted { user, role, by: Some(who.user) };
         let delta = Delta { role: Some(role), ..Delta::default() };
         events.push(note(conn, conversation, who.user, Some(user.0), Some(&delta), body)?);

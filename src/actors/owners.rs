@@ -17,7 +17,7 @@ use crate::actors::mail::{Census, Collapse, Join, Leave, Perform, Probe, tell};
 use crate::actors::notification_hub::NotificationHub;
 use crate::actors::room_supervisor::RoomSupervisor;
 use crate::actors::switchboard::Owner as OwnerActor;
-use crate::metrics::Metrics;
+use crate::metrics;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Owner, TopicKind};
 
@@ -34,10 +34,7 @@ struct Post<A: Actor> {
 
 impl<A: Actor> Default for Post<A> {
     fn default() -> Self {
-        Self {
-            address: RwLock::new(None),
-            misses: AtomicU64::new(0),
-        }
+        Self { address: RwLock::new(None), misses: AtomicU64::new(0) }
     }
 }
 
@@ -89,7 +86,7 @@ impl Owners {
     /// Tells the owner of the topic that a listener left.
     pub fn leave(&self, leave: Leave) {
         // A dead owner has forgotten who is here already.
-        drop(to_owner!(self, leave.topic.kind(), leave));
+        let _ = to_owner!(self, leave.topic.kind(), leave);
     }
 
     /// Asks the owner of the topic, or of conversations when there is none, to do a command. A dead
@@ -97,12 +94,12 @@ impl Owners {
     pub fn perform(&self, perform: Perform) {
         let kind = perform.topic.as_ref().map_or(TopicKind::Chat, |topic| topic.kind());
         // Dropped unsent, the reply answers `unavailable` by itself.
-        drop(to_owner!(self, kind, perform));
+        let _ = to_owner!(self, kind, perform);
     }
 
     /// Hands a count of listeners to the owner of a kind.
     pub fn census(&self, kind: TopicKind, census: Census) {
-        drop(to_owner!(self, kind, census));
+        let _ = to_owner!(self, kind, census);
     }
 
     /// Which owners are not answering now.
@@ -122,11 +119,12 @@ impl Owners {
 
     /// Makes an owner panic, for fault tests.
     pub fn collapse(&self, owner: Owner) {
-        match owner {
-            Owner::RoomSupervisor => drop(self.rooms.get().map(|owner| tell(&owner, Collapse))),
-            Owner::NotificationHub => drop(self.hub.get().map(|owner| tell(&owner, Collapse))),
-            Owner::DispatchBoard => drop(self.board.get().map(|owner| tell(&owner, Collapse))),
-        }
+        let told = match owner {
+            Owner::RoomSupervisor => self.rooms.get().map(|owner| tell(&owner, Collapse)),
+            Owner::NotificationHub => self.hub.get().map(|owner| tell(&owner, Collapse)),
+            Owner::DispatchBoard => self.board.get().map(|owner| tell(&owner, Collapse)),
+        };
+        debug_assert!(told.is_some(), "a dead owner cannot collapse");
     }
 }
 
@@ -170,7 +168,7 @@ impl Watch {
         let now = Instant::now();
         for (owner, _) in dead.iter().filter(|(_, died)| *died) {
             error!("an owner died and was rebuilt owner={owner}");
-            Metrics::get().owner_restarts.increment(1);
+            metrics::owner_restarted(owner_label(*owner));
             self.deaths.push_back(now);
         }
         if dead.iter().any(|(_, died)| *died) {
@@ -183,6 +181,14 @@ impl Watch {
             return Err(format!("{DEATHS} owners died within {} s", DEATHS_WITHIN.as_secs()));
         }
         Ok(())
+    }
+}
+
+fn owner_label(owner: Owner) -> &'static str {
+    match owner {
+        Owner::RoomSupervisor => "RoomSupervisor",
+        Owner::NotificationHub => "NotificationHub",
+        Owner::DispatchBoard => "DispatchBoard",
     }
 }
 

@@ -127,7 +127,10 @@ impl Recorder {
             Ok(ids) => self.settle(&tickets, &ids, &facts),
             Err(refusal) => {
                 Metrics::get().attempts_dropped.increment(tickets.len() as u64);
-                warn!("connection attempts were not recorded count={} cause={refusal}", tickets.len());
+                warn!(
+                    "connection attempts were not recorded count={} cause={refusal}",
+                    tickets.len()
+                );
                 self.lock().writing.clear();
             }
         }

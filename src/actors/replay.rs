@@ -136,9 +136,7 @@ impl Rows {
                 },
                 by: entry.actor,
             },
-            "member.removed" => {
-                EventBody::MemberRemoved { user: UserId(entity?), by: entry.actor }
-            }
+            "member.removed" => EventBody::MemberRemoved { user: UserId(entity?), by: entry.actor },
             "member.promoted" => EventBody::MemberPromoted {
                 user: UserId(entity?),
                 role: delta.role?,

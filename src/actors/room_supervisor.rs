@@ -10,10 +10,10 @@ use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, answer, person};
 use crate::actors::post::{self, PostJob};
+use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::policy::Action;
 use crate::ids::UserId;
-use crate::own_topics;
 use crate::protocol::command::{Command, MessageSend, TopicPublish};
 use crate::protocol::event::EventBody;
 use crate::protocol::refusal::Refusal;
@@ -38,7 +38,9 @@ impl RoomSupervisor {
     fn post(&self, perform: Perform, send: MessageSend) {
         let house = &self.switchboard.house;
         let Perform { who, topic, reply, .. } = perform;
-        let Some(topic) = topic else { return reply.send(Err(Refusal::field("topic", "required"))) };
+        let Some(topic) = topic else {
+            return reply.send(Err(Refusal::field("topic", "required")));
+        };
         if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
             return reply.send(Err(refusal));
         }

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message as ActorMessage, StreamHandler};
+use actix::{
+    Actor, ActorContext, AsyncContext, Context, Handler, Message as ActorMessage, StreamHandler,
+};
 use bytes::{Bytes, BytesMut};
 use governor::DefaultDirectRateLimiter;
 use serde::Serialize;
@@ -19,7 +21,7 @@ use crate::actors::session_topics::Seated;
 use crate::actors::throttle::{self, Place};
 use crate::auth::identity::Identity;
 use crate::clock;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::protocol::close::Close;
 use crate::protocol::frame;
 use crate::protocol::refusal::{Code, Refusal};
@@ -170,7 +172,7 @@ impl Session {
         if self.ending.is_some() {
             return;
         }
-        Metrics::get().closed(close.code());
+        metrics::socket_closed(close.code());
         let ending = Ending { close_code: Some(close.code()), reason: reason.to_owned() };
         self.ending = Some(Box::new(ending));
         self.outbox.close(wire::close(close.code(), reason));
@@ -255,7 +257,6 @@ impl Drop for Session {
             self.close(Close::InternalFault, Close::InternalFault.reason());
         }
         self.forget();
-        Metrics::get().sockets_open.decrement(1.0);
         if let Some(attempt) = self.attempt {
             let ending = self.ending.take().map_or_else(
                 || Ending { close_code: None, reason: "connection lost".to_owned() },
@@ -273,7 +274,6 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        Metrics::get().sockets_open.increment(1.0);
         match self.start.take().map(|start| *start) {
             Some(Start::Native { lone }) => {
                 self.welcome();
@@ -336,7 +336,7 @@ impl StreamHandler<Incoming> for Session {
             if let Some(ended) = self.outbox.ended() {
                 let (close_code, reason) = ended_words(ended);
                 if let Some(code) = close_code {
-                    Metrics::get().closed(code);
+                    metrics::socket_closed(code);
                 }
                 self.ending = Some(Box::new(Ending { close_code, reason: reason.to_owned() }));
             }
@@ -347,7 +347,7 @@ impl StreamHandler<Incoming> for Session {
 
 /// The answer to a close without a code: one without a code (RFC 6455 section 5.5.1).
 fn close_without_code() -> Bytes {
-    Bytes::from_static(&[0x88, 0x00])
+    wire::close_empty()
 }
 
 fn ended_words(ended: crate::socket::outbox::Ended) -> (Option<u16>, &'static str) {

@@ -42,9 +42,10 @@ impl Session {
         let reference: Option<Reference> = inbound.reference.map(RawValue::to_owned);
         let refused = |topic: Option<Topic>, refusal| (reference.clone(), topic, refusal);
         let topic = match inbound.topic.as_deref() {
-            Some(name) => Some(name.parse::<Topic>().map_err(|fault| {
-                refused(None, Refusal::field("topic", fault.to_string()))
-            })?),
+            Some(name) => Some(
+                name.parse::<Topic>()
+                    .map_err(|fault| refused(None, Refusal::field("topic", fault.to_string())))?,
+            ),
             None => self.lone.as_deref().cloned(),
         };
         let (row, command) = command::read(&inbound.kind, inbound.data)
@@ -141,8 +142,7 @@ impl Session {
         ctx: &mut Context<Self>,
     ) {
         let authenticator = Arc::clone(&self.house.authenticator);
-        let asking =
-            async move { authenticator.identify(&Credential::Token(renewal.token)).await };
+        let asking = async move { authenticator.identify(&Credential::Token(renewal.token)).await };
         ctx.spawn(asking.into_actor(self).map(move |found, session, _| {
             let renewed = found.and_then(|found| {
                 if found.user != who.user {

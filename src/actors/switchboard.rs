@@ -164,7 +164,12 @@ fn announce_later<A: Owner>(owner: &mut A, topic: Topic, ctx: &mut Context<A>) {
 }
 
 /// Serves `topic.publish`: told to whoever is here now, kept nowhere.
-pub fn publish<A: Owner>(owner: &mut A, perform: Perform, wish: TopicPublish, ctx: &mut Context<A>) {
+pub fn publish<A: Owner>(
+    owner: &mut A,
+    perform: Perform,
+    wish: TopicPublish,
+    ctx: &mut Context<A>,
+) {
     let house = Arc::clone(&owner.switchboard().house);
     let Perform { who, topic, seat, reply, .. } = perform;
     let Some(topic) = topic else { return reply.send(Err(Refusal::field("topic", "required"))) };
@@ -209,7 +214,6 @@ fn check_publish(wish: &TopicPublish) -> Result<(), Refusal> {
 }
 
 /// The handlers that every owner has, each one line into this file.
-#[macro_export]
 macro_rules! own_topics {
     ($owner:ty) => {
         impl $crate::actors::switchboard::Owner for $owner {
@@ -247,3 +251,4 @@ macro_rules! own_topics {
         }
     };
 }
+pub(crate) use own_topics;

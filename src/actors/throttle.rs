@@ -11,7 +11,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::ids::UserId;
-use crate::metrics::Metrics;
+use crate::metrics;
 use crate::protocol::refusal::Refusal;
 
 /// A rate with a burst; 0 for either means no limit.
@@ -39,7 +39,7 @@ impl Rate {
 /// `rate_limited` with the wait.
 pub fn ask(limiter: &DefaultDirectRateLimiter) -> Result<(), Refusal> {
     limiter.check().map_err(|wait| {
-        Metrics::get().rate_limited.increment(1);
+        metrics::rate_limited("rate");
         Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
     })
 }
@@ -58,7 +58,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
     fn ask(&self, key: &K) -> Result<(), Refusal> {
         let Some(limiter) = &self.0 else { return Ok(()) };
         limiter.check_key(key).map_err(|wait| {
-            Metrics::get().rate_limited.increment(1);
+            metrics::rate_limited("rate");
             Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
         })
     }

@@ -84,7 +84,7 @@ pub struct Identity {
     pub display_name: Arc<str>,
     pub role: Role,
     pub carrier: Carrier,
-    /// The sign-in this credential belongs to; `None` for a JWT made by another issuer with our key.
+    /// The sign-in this credential belongs to; `None` for a JWT by another issuer with our key.
     pub login: Option<LoginId>,
     /// When the credential ends; `None` when it does not end by itself.
     pub expires_at: Option<NaiveDateTime>,

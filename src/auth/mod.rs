@@ -4,3 +4,8 @@
 //! **Never:** SQL, sockets, HTTP types.
 
 pub mod identity;
+pub mod imported_hash;
+pub mod password;
+pub mod policy;
+pub mod secret;
+pub mod token;

@@ -22,5 +22,6 @@ pub mod pages;
 pub mod paths;
 pub mod handshake;
 pub mod upgrade;
+pub mod tls;
 pub mod routes;
 pub mod server;

@@ -4,3 +4,35 @@
 //! **Never:** async, actix, JSON frames, authorization.
 
 pub mod schema;
+
+pub mod error;
+
+pub mod store;
+
+pub mod engine;
+
+pub mod migrate;
+
+pub mod facts;
+
+pub mod journal;
+
+pub mod user;
+
+pub mod login;
+
+pub mod conversation;
+
+pub mod membership;
+
+pub mod message;
+
+pub mod posting;
+
+pub mod answer;
+
+pub mod attempt;
+
+pub mod statistics;
+
+pub mod backup;

@@ -2,6 +2,8 @@
 //!
 //! The only file with close numbers. Codes below 4000 are RFC 6455 section 7.4.1.
 
+use crate::socket::violation::Violation;
+
 /// Whether a client should open a new socket after this close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComeBack {
@@ -106,6 +108,16 @@ impl Close {
     /// The reason on the wire when nothing more exact is said.
     pub fn reason(self) -> &'static str {
         self.row().reason
+    }
+}
+
+impl From<&Violation> for Close {
+    fn from(violation: &Violation) -> Self {
+        match violation {
+            Violation::Protocol(_) => Self::ProtocolError,
+            Violation::InvalidUtf8 => Self::InvalidUtf8,
+            Violation::TooBig { .. } | Violation::TooManyFragments { .. } => Self::TooBig,
+        }
     }
 }
 

@@ -245,6 +245,10 @@ fn read_data<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, Refusal> 
 /// # Errors
 /// `bad_request` with the path of the first field at fault and the rule it breaks.
 pub fn read_json<T: DeserializeOwned>(json: &[u8], root: &str) -> Result<T, Refusal> {
+    // Serde reads a struct from an array too, by position; what clients send is named.
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Refusal::field(or_body(root), "a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize::<_, T>(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -287,6 +291,12 @@ mod tests {
         let refusal = refusal("message.send", r#"{"content": 5}"#);
         assert_eq!(refusal.field.as_deref(), Some("data.content"));
         assert_eq!(refusal.rule.as_deref(), Some("invalid type: integer `5`, expected a string"));
+    }
+
+    #[test]
+    fn an_array_is_not_read_by_position() {
+        let refusal = refusal("message.send", r#"["hello", null, null, null]"#);
+        assert_eq!(refusal.field.as_deref(), Some("data"));
     }
 
     #[test]

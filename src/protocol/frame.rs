@@ -16,7 +16,7 @@ pub const MAX_DEPTH: usize = 32;
 /// Longest `ref` accepted, in bytes of JSON.
 pub const MAX_REF_BYTES: usize = 128;
 
-/// A client's reference for a request: any JSON string or number, given back on the reply as it came.
+/// A client's reference for a request: any JSON string or number, given back as it came.
 pub type Reference = Box<RawValue>;
 
 /// A frame from a client, before its command is read.
@@ -41,13 +41,14 @@ pub fn parse(text: &str) -> Result<Inbound<'_>, Refusal> {
     if depth(text) > MAX_DEPTH {
         return Err(Refusal::field("frame", "JSON nested at most 32 deep"));
     }
+    let shape = || Refusal::field("type", "a frame is a JSON object with a string `type`");
     let mut inbound: Inbound<'_> = serde_json::from_str(text).map_err(|error| {
-        if error.is_data() {
-            Refusal::field("type", "a frame is a JSON object with a string `type`")
-        } else {
-            Refusal::field("frame", "one JSON object")
-        }
+        if error.is_data() { shape() } else { Refusal::field("frame", "one JSON object") }
     })?;
+    // Serde reads a struct from an array too, by position; a frame is an object alone.
+    if !text.trim_start().starts_with('{') {
+        return Err(shape());
+    }
     inbound.data = inbound.data.filter(|raw| raw.get() != "null");
     inbound.reference = inbound.reference.filter(|raw| raw.get() != "null");
     if let Some(reference) = inbound.reference {
@@ -178,6 +179,7 @@ mod tests {
             ("", "frame"),
             ("nonsense", "frame"),
             ("[1,2]", "type"),
+            (r#"["ping"]"#, "type"),
             ("5", "type"),
             ("{}", "type"),
             (r#"{"type":5}"#, "type"),

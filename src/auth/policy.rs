@@ -1,0 +1,446 @@
+//! Policy: the one table of who may do what, and the one function that answers by it.
+//!
+//! REST and sockets ask here, at every action. The table is printed in `docs/AUTHORIZATION.md`.
+//! **Never:** finding out how someone stands to a thing; the caller brings the [`Relation`].
+
+use std::fmt::Write;
+
+use crate::auth::identity::{Identity, Role};
+use crate::ids::UserId;
+use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::topic::TopicKind;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// Someone who has not signed in.
+    Anyone,
+    /// Someone who has.
+    Person(&'a Identity),
+    /// This server, on its own account.
+    Server,
+}
+
+/// What may be done with a topic or with what lies behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    Subscribe,
+    Read,
+    Post,
+    Edit,
+    Delete,
+    MarkRead,
+    Typing,
+    Publish,
+    AddMember,
+    RemoveMember,
+    PromoteMember,
+    ChangeConversation,
+    Create,
+    Join,
+    Leave,
+}
+
+impl Action {
+    /// All actions, in the order of `docs/AUTHORIZATION.md`.
+    pub const ALL: [Self; 15] = [
+        Self::Subscribe,
+        Self::Read,
+        Self::Post,
+        Self::Edit,
+        Self::Delete,
+        Self::MarkRead,
+        Self::Typing,
+        Self::Publish,
+        Self::AddMember,
+        Self::RemoveMember,
+        Self::PromoteMember,
+        Self::ChangeConversation,
+        Self::Create,
+        Self::Join,
+        Self::Leave,
+    ];
+
+    /// The action as people say it, after "may not".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Subscribe => "subscribe",
+            Self::Read => "read",
+            Self::Post => "post",
+            Self::Edit => "edit what others wrote",
+            Self::Delete => "delete what others wrote",
+            Self::MarkRead => "mark as read",
+            Self::Typing => "show typing",
+            Self::Publish => "publish",
+            Self::AddMember => "add members",
+            Self::RemoveMember => "remove members",
+            Self::PromoteMember => "promote members",
+            Self::ChangeConversation => "change the conversation",
+            Self::Create => "create",
+            Self::Join => "join",
+            Self::Leave => "leave",
+        }
+    }
+}
+
+/// How the subject stands to the thing asked about. One, the strongest that counts for the action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// None; for such a person the thing does not exist.
+    Stranger,
+    /// It is a public conversation of which they are no member.
+    Visitor,
+    /// A member of a channel, where only admins and the owner post.
+    Listener,
+    Member,
+    /// They wrote the thing to be edited or deleted, and may still see it.
+    Author,
+    Admin,
+    Owner,
+    /// It is their own inbox or dashboard.
+    Oneself,
+    /// They are of the unit's crew.
+    Crew,
+}
+
+impl Relation {
+    /// All relations, in the order of `docs/AUTHORIZATION.md`.
+    pub const ALL: [Self; 9] = [
+        Self::Stranger,
+        Self::Visitor,
+        Self::Listener,
+        Self::Member,
+        Self::Author,
+        Self::Admin,
+        Self::Owner,
+        Self::Oneself,
+        Self::Crew,
+    ];
+}
+
+/// One way of being allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    AnyoneSignedIn,
+    Role(Role),
+    Relation(Relation),
+    Server,
+}
+
+impl Who {
+    fn admits(self, subject: Subject<'_>, relation: Relation) -> bool {
+        match (self, subject) {
+            (Self::AnyoneSignedIn, Subject::Person(_)) | (Self::Server, Subject::Server) => true,
+            (Self::Role(role), Subject::Person(person)) => person.role == role,
+            (Self::Relation(wanted), Subject::Person(_)) => wanted == relation,
+            _ => false,
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::AnyoneSignedIn => "anyone signed in".to_owned(),
+            Self::Role(role) => format!("role {role}"),
+            Self::Relation(relation) => format!("{relation:?}").to_lowercase(),
+            Self::Server => "server".to_owned(),
+        }
+    }
+}
+
+const LISTENER: Who = Who::Relation(Relation::Listener);
+const MEMBER: Who = Who::Relation(Relation::Member);
+const AUTHOR: Who = Who::Relation(Relation::Author);
+const ADMIN: Who = Who::Relation(Relation::Admin);
+const OWNER: Who = Who::Relation(Relation::Owner);
+const VISITOR: Who = Who::Relation(Relation::Visitor);
+const ONESELF: Who = Who::Relation(Relation::Oneself);
+const CREW: Who = Who::Relation(Relation::Crew);
+
+const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const SPEAKERS: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
+const MEMBERS: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const KEEPERS: &[Who] = &[ADMIN, OWNER];
+const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
+const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
+const DESK_OR_SERVER: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
+const UNIT_OR_SERVER: &[Who] =
+    &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
+const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER, Who::Server];
+
+/// Every rule. What has no row here, nobody may.
+#[rustfmt::skip]
+pub const RULES: &[(TopicKind, Action, &[Who])] = &[
+    (TopicKind::Chat, Action::Subscribe, READERS),
+    (TopicKind::Chat, Action::Read, READERS),
+    (TopicKind::Chat, Action::Post, SPEAKERS),
+    (TopicKind::Chat, Action::Edit, &[AUTHOR]),
+    (TopicKind::Chat, Action::Delete, &[AUTHOR, ADMIN, OWNER]),
+    (TopicKind::Chat, Action::MarkRead, MEMBERS),
+    (TopicKind::Chat, Action::Typing, SPEAKERS),
+    (TopicKind::Chat, Action::Publish, SPEAKERS_OR_SERVER),
+    (TopicKind::Chat, Action::AddMember, KEEPERS),
+    (TopicKind::Chat, Action::RemoveMember, KEEPERS),
+    (TopicKind::Chat, Action::PromoteMember, &[OWNER]),
+    (TopicKind::Chat, Action::ChangeConversation, KEEPERS),
+    (TopicKind::Chat, Action::Create, &[Who::AnyoneSignedIn]),
+    (TopicKind::Chat, Action::Join, &[VISITOR]),
+    (TopicKind::Chat, Action::Leave, MEMBERS),
+    (TopicKind::Inbox, Action::Subscribe, &[ONESELF]),
+    (TopicKind::Inbox, Action::Read, &[ONESELF]),
+    (TopicKind::Inbox, Action::Publish, &[Who::Server]),
+    (TopicKind::Dashboard, Action::Subscribe, &[ONESELF]),
+    (TopicKind::Dashboard, Action::Read, &[ONESELF]),
+    (TopicKind::Dashboard, Action::Publish, &[Who::Server]),
+    (TopicKind::Board, Action::Subscribe, DESK),
+    (TopicKind::Board, Action::Read, DESK),
+    (TopicKind::Board, Action::Publish, DESK_OR_SERVER),
+    (TopicKind::Positions, Action::Subscribe, DESK),
+    (TopicKind::Positions, Action::Read, DESK),
+    (TopicKind::Positions, Action::Publish, DESK_OR_SERVER),
+    (TopicKind::Unit, Action::Subscribe, UNIT),
+    (TopicKind::Unit, Action::Read, UNIT),
+    (TopicKind::Unit, Action::Publish, UNIT_OR_SERVER),
+    (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Publish, &[Who::Server]),
+];
+
+/// Proof that [`decide`] said yes. Owners take nothing without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    user: Option<UserId>,
+    role: Option<Role>,
+    kind: TopicKind,
+    action: Action,
+    relation: Relation,
+}
+
+impl Grant {
+    /// Who was allowed; `None` for the server itself.
+    pub fn user(&self) -> Option<UserId> {
+        self.user
+    }
+
+    /// With which role; `None` for the server itself.
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// On which kind of topic.
+    pub fn kind(&self) -> TopicKind {
+        self.kind
+    }
+
+    /// To do what.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Standing how to it.
+    pub fn relation(&self) -> Relation {
+        self.relation
+    }
+}
+
+fn allowed(kind: TopicKind, action: Action) -> &'static [Who] {
+    RULES
+        .iter()
+        .find(|(row_kind, row_action, _)| (*row_kind, *row_action) == (kind, action))
+        .map_or(&[], |(_, _, who)| *who)
+}
+
+fn admits(who: &[Who], subject: Subject<'_>, relation: Relation) -> bool {
+    who.iter().any(|who| who.admits(subject, relation))
+}
+
+/// Answers whether `subject`, standing to the thing as `relation` says, may do `action`.
+///
+/// # Errors
+/// `not_authenticated` for [`Subject::Anyone`]; `not_found` for who may not even read where
+/// reading depends on a relation, so that neither "not there" nor "not yours" can be told;
+/// `not_a_member` for a visitor where members may; else `forbidden`, naming the action.
+pub fn decide(
+    kind: TopicKind,
+    action: Action,
+    subject: Subject<'_>,
+    relation: Relation,
+) -> Result<Grant, Refusal> {
+    let who = allowed(kind, action);
+    if !admits(who, subject, relation) {
+        return Err(refusal(kind, action, subject, relation));
+    }
+    let (user, role) = match subject {
+        Subject::Person(person) => (Some(person.user), Some(person.role)),
+        Subject::Anyone | Subject::Server => (None, None),
+    };
+    Ok(Grant { user, role, kind, action, relation })
+}
+
+fn refusal(kind: TopicKind, action: Action, subject: Subject<'_>, relation: Relation) -> Refusal {
+    match subject {
+        Subject::Anyone => return Refusal::not_authenticated("sign in first"),
+        Subject::Server => return Refusal::forbidden("the server itself never does this"),
+        Subject::Person(_) => {}
+    }
+    let readers = allowed(kind, Action::Read);
+    if !admits(readers, subject, relation) {
+        let is_by_relation = readers.iter().any(|who| matches!(who, Who::Relation(_)));
+        return if is_by_relation { Refusal::not_found() } else { wrong_role() };
+    }
+    if relation == Relation::Visitor && allowed(kind, action).contains(&OWNER) {
+        return Refusal::new(Code::NotAMember, format!("only members may {}", action.words()));
+    }
+    Refusal::forbidden(format!("you may not {} here", action.words()))
+}
+
+fn wrong_role() -> Refusal {
+    Refusal::forbidden("your role does not open this")
+}
+
+/// Answers whether `subject` has one of `roles`; for paths and pages that stand on a role alone.
+///
+/// # Errors
+/// `not_authenticated` or `forbidden`.
+pub fn decide_role(roles: &[Role], subject: Subject<'_>) -> Result<(), Refusal> {
+    match subject {
+        Subject::Anyone => Err(Refusal::not_authenticated("sign in first")),
+        Subject::Person(person) if !roles.contains(&person.role) => Err(wrong_role()),
+        Subject::Person(_) | Subject::Server => Ok(()),
+    }
+}
+
+/// [`RULES`] as the Markdown table of `docs/AUTHORIZATION.md`.
+pub fn table() -> String {
+    let mut text = String::from("| topic | action | who may |\n| --- | --- | --- |\n");
+    for (kind, action, who) in RULES {
+        let names: Vec<String> = who.iter().map(|who| who.words()).collect();
+        let kind = format!("{kind:?}").to_lowercase();
+        let _ = writeln!(text, "| {kind} | {action:?} | {} |", names.join(", "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::identity::Carrier;
+    use crate::protocol::topic::KINDS;
+
+    fn person(role: Role) -> Identity {
+        Identity {
+            user: UserId(7),
+            username: "alice".into(),
+            display_name: "Alice".into(),
+            role,
+            carrier: Carrier::Access,
+            login: None,
+            expires_at: None,
+        }
+    }
+
+    fn code(kind: TopicKind, action: Action, role: Role, relation: Relation) -> Option<Code> {
+        decide(kind, action, Subject::Person(&person(role)), relation).err().map(|no| no.code)
+    }
+
+    /// What the document says, read from its text alone.
+    fn documented(kind: TopicKind, action: Action) -> Vec<String> {
+        let row = format!("| {} | {action:?} | ", format!("{kind:?}").to_lowercase());
+        include_str!("../../docs/AUTHORIZATION.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix(&row)?.strip_suffix(" |"))
+            .flat_map(|who| who.split(", ").map(str::to_owned))
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_action_role_and_relation_is_answered_as_the_document_says() {
+        let mut answers = 0;
+        for kind in KINDS.iter().map(|row| row.kind) {
+            for action in Action::ALL {
+                let who = documented(kind, action);
+                let says = |name: &str| who.iter().any(|said| said == name);
+                for relation in Relation::ALL {
+                    for role in Role::ALL {
+                        let wanted = says("anyone signed in")
+                            || says(&format!("role {role}"))
+                            || says(&format!("{relation:?}").to_lowercase());
+                        let someone = person(role);
+                        let answer = decide(kind, action, Subject::Person(&someone), relation);
+                        assert_eq!(
+                            answer.is_ok(),
+                            wanted,
+                            "{kind:?} {action:?} {role} {relation:?}"
+                        );
+                        answers += 1;
+                    }
+                    let server = decide(kind, action, Subject::Server, relation);
+                    assert_eq!(server.is_ok(), says("server"), "{kind:?} {action:?} server");
+                    let anyone = decide(kind, action, Subject::Anyone, relation);
+                    assert_eq!(anyone.unwrap_err().code, Code::NotAuthenticated);
+                }
+            }
+        }
+        assert_eq!(answers, 7 * 15 * 9 * 4);
+    }
+
+    #[test]
+    fn no_kind_and_action_has_two_rows() {
+        for (kind, action, _) in RULES {
+            let rows = RULES.iter().filter(|row| (row.0, row.1) == (*kind, *action));
+            assert_eq!(rows.count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_one_may_not_see_is_not_found_whatever_one_wants_with_it() {
+        for action in Action::ALL.into_iter().filter(|action| *action != Action::Create) {
+            for kind in [TopicKind::Chat, TopicKind::Inbox, TopicKind::Dashboard, TopicKind::Unit] {
+                let answer = code(kind, action, Role::Paramedic, Relation::Stranger);
+                assert_eq!(answer, Some(Code::NotFound), "{kind:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_without_the_right_is_told_so_and_a_visitor_that_members_may() {
+        let chat = |action, relation| code(TopicKind::Chat, action, Role::Member, relation);
+        assert_eq!(chat(Action::AddMember, Relation::Member), Some(Code::Forbidden));
+        assert_eq!(chat(Action::Post, Relation::Listener), Some(Code::Forbidden));
+        assert_eq!(chat(Action::Edit, Relation::Owner), Some(Code::Forbidden));
+        assert_eq!(chat(Action::PromoteMember, Relation::Admin), Some(Code::Forbidden));
+        assert_eq!(chat(Action::MarkRead, Relation::Visitor), Some(Code::NotAMember));
+        assert_eq!(chat(Action::Join, Relation::Member), Some(Code::Forbidden));
+        let refusal = decide(
+            TopicKind::Chat,
+            Action::AddMember,
+            Subject::Person(&person(Role::Member)),
+            Relation::Member,
+        );
+        assert_eq!(refusal.unwrap_err().message, "you may not add members here");
+    }
+
+    #[test]
+    fn a_wrong_role_is_forbidden_on_the_board() {
+        for kind in [TopicKind::Board, TopicKind::Positions, TopicKind::Admin] {
+            let answer = code(kind, Action::Subscribe, Role::Paramedic, Relation::Stranger);
+            assert_eq!(answer, Some(Code::Forbidden));
+        }
+        let medic = person(Role::Paramedic);
+        let desk = [Role::Dispatcher, Role::Admin];
+        let no = decide_role(&desk, Subject::Person(&medic)).unwrap_err();
+        assert_eq!(no.code, Code::Forbidden);
+        assert_eq!(decide_role(&desk, Subject::Anyone).unwrap_err().code, Code::NotAuthenticated);
+        assert_eq!(decide_role(&desk, Subject::Person(&person(Role::Admin))), Ok(()));
+    }
+
+    #[test]
+    fn a_grant_says_what_was_granted() {
+        let alice = person(Role::Member);
+        let grant =
+            decide(TopicKind::Chat, Action::Post, Subject::Person(&alice), Relation::Visitor)
+                .unwrap();
+        assert_eq!((grant.user(), grant.role()), (Some(UserId(7)), Some(Role::Member)));
+        assert_eq!((grant.kind(), grant.action()), (TopicKind::Chat, Action::Post));
+        assert_eq!(grant.relation(), Relation::Visitor);
+    }
+}

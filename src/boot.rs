@@ -1,0 +1,420 @@
+//! Boot: puts the parts together in order, config → store → layer → actors → http, and takes them
+//! apart in reverse. The only file that knows all of them.
+//!
+//! **Never:** decisions.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use actix::{Arbiter, System};
+use actix_server::{Server, ServerHandle};
+use log::{error, info, warn};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::actors::authenticate::Authenticator;
+use crate::actors::exchange::Exchange;
+use crate::actors::house::{House, Settings};
+use crate::actors::housekeeping;
+use crate::actors::lane::Lane;
+use crate::actors::mail::{Farewell, tell};
+use crate::actors::owners::{Owners, Watch};
+use crate::actors::recorder::Recorder;
+use crate::actors::throttle::{Limits, Rate, Throttles};
+use crate::auth::secret;
+use crate::auth::token::{TokenSettings, Tokens};
+use crate::clock;
+use crate::config::Config;
+use crate::http::hashing::Hashing;
+use crate::http::server::{self, Transport, Workers};
+use crate::http::state::State;
+use crate::http::tls::Certificate;
+use crate::layer::contract::{ChannelLayer, Ear, Envelope, Heard};
+use crate::layer::memory::Memory;
+use crate::metrics;
+use crate::models::facts;
+use crate::models::store::{Engine, Store, StoreOptions};
+use crate::protocol::close::Close;
+use crate::socket::outbox::OutboxSettings;
+use crate::socket::wheel::WheelSettings;
+use crate::socket::{census, wire};
+
+/// How old another node's heartbeat may be for it to count as live.
+const NODE_FRESH_S: i64 = 20;
+/// How often the drain looks whether all sockets are gone.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// How `serve` begins.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeOptions {
+    /// Whether to bring the schema up to date first.
+    pub migrate: bool,
+}
+
+/// Why the server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Goes on; nothing was asked.
+    NotAsked,
+    /// A restart: clients are told 1012.
+    Restart,
+    /// A stop: clients are told 1001.
+    Stop,
+    /// Owners died too often.
+    Ruin,
+}
+
+/// A running server.
+pub struct Running {
+    pub house: Arc<House>,
+    pub addresses: Vec<SocketAddr>,
+    pub certificate: Option<Arc<Certificate>>,
+    server: Server,
+    stop: watch::Sender<Stop>,
+    writer: std::thread::JoinHandle<()>,
+    node: String,
+    owners_arbiter: Arbiter,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// A sentence when it cannot start, or ended because its owners kept dying.
+pub fn serve(config: Config, options: ServeOptions) -> Result<(), String> {
+    System::new().block_on(async move {
+        let running = start(config, options).await?;
+        let stop = running.stop.clone();
+        let certificate = running.certificate.clone();
+        actix::spawn(async move { listen_to_signals(stop, certificate).await });
+        running.finish().await
+    })
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
+        url: config.database_url.clone(),
+        readers: config.db_readers,
+        busy_timeout: Duration::from_secs(5),
+        pool_wait: Duration::from_secs(5),
+        exclusive: true,
+    }
+}
+
+fn open_store(config: &Config, options: ServeOptions) -> Result<Store, String> {
+    let store = Store::open(store_options(config)).map_err(|fault| fault.to_string())?;
+    if options.migrate {
+        for name in store.migrate().map_err(|fault| fault.to_string())? {
+            info!("applied a migration name={name}");
+        }
+    } else {
+        store.check_schema().map_err(|fault| fault.to_string())?;
+    }
+    Ok(store)
+}
+
+/// PostgreSQL is shared: a second node without a layer between them would lose live events.
+fn check_nodes(store: &Store, config: &Config, node: &str) -> Result<(), String> {
+    let since = clock::now_naive() - chrono::Duration::seconds(NODE_FRESH_S);
+    let others = store
+        .write(|conn| {
+            let others = facts::others(conn, node, since)?;
+            facts::beat(conn, node, clock::now_naive(), config.redis_url.is_some())?;
+            Ok(others)
+        })
+        .map_err(|fault| format!("the database cannot be asked for other nodes: {fault}"))?;
+    let shared = store.engine() == Engine::Postgres;
+    if shared && !others.is_empty() && config.redis_url.is_none() && !config.allow_isolated_nodes {
+        return Err(format!(
+            "{} other node(s) use this database and REDIS_URL is not set: events would not reach \
+             all clients; set REDIS_URL, or ALLOW_ISOLATED_NODES=1 if you know better",
+            others.len()
+        ));
+    }
+    Ok(())
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        ws_message_bytes: config.ws_max_size,
+        message_bytes: config.message_max_size,
+        heartbeat: config.heartbeat,
+        auth_warning: config.auth_warning,
+        frames: Rate { per_second: config.frames_per_second, burst: config.frames_burst },
+        topics_per_connection: config.topics_per_connection,
+        presence_grace: config.presence_grace,
+        typing_ttl: config.typing_ttl,
+        journal_keep: config.journal_keep,
+        journal_keep_events: config.journal_keep_events,
+        attempts_keep: config.attempts_keep,
+        attempts_keep_rows: config.attempts_keep_rows,
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        messages: Rate {
+            per_second: config.messages_per_second_per_user,
+            burst: config.messages_burst,
+        },
+        connects: Rate {
+            per_second: config.connects_per_second_per_address,
+            burst: config.connects_per_second_per_address.saturating_mul(2),
+        },
+        login_attempts: config.login_attempts,
+        login_window: config.login_window,
+        sockets: config.max_connections,
+        sockets_per_address: config.max_connections_per_address,
+        sockets_per_user: config.max_connections_per_user,
+        refusal_delay_max: config.refusal_delay_max,
+    }
+}
+
+fn transport(config: &Config) -> Transport {
+    let too_slow = Close::TooSlow.row();
+    Transport {
+        outbox: OutboxSettings {
+            waiting_bytes: config.outbox_bytes,
+            stall: config.outbox_stall,
+            linger: config.outbox_linger,
+            overflow_close: wire::close(too_slow.code, too_slow.reason),
+            ..OutboxSettings::default()
+        },
+        wheel: WheelSettings { interval: config.heartbeat, pong_timeout: config.pong_timeout },
+    }
+}
+
+fn token_settings(config: &Config) -> TokenSettings {
+    TokenSettings {
+        keys: config.token_keys(),
+        access_ttl: config.access_ttl,
+        refresh_ttl: config.refresh_ttl,
+        audience: config.jwt_audience.clone(),
+        issuer: config.jwt_issuer.clone(),
+    }
+}
+
+/// Makes the house: everything the actors share, with its writer running and no owner yet.
+fn furnish(
+    config: &Config,
+    store: Store,
+    tokens: &Arc<Tokens>,
+) -> Result<(Arc<House>, std::thread::JoinHandle<()>), String> {
+    let exchange = Arc::new(Exchange::new(config.workers));
+    let authenticator = Arc::new(Authenticator::new(Arc::clone(tokens)));
+    let (hears, forgets) = (Arc::clone(&exchange), Arc::clone(&authenticator));
+    let ear: Ear = Arc::new(move |heard: Heard| {
+        if let Heard::Envelope(Envelope::Revoked { whom, .. }) = &heard {
+            forgets.forget(*whom);
+        }
+        hears.hear(heard);
+    });
+    if config.redis_url.is_some() {
+        return Err("REDIS_URL is set, but this build has no Redis layer yet".to_owned());
+    }
+    let layer: Arc<dyn ChannelLayer> = Arc::new(Memory::new(ear));
+    let epoch = store.epoch();
+    let (lane, writer) =
+        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer))
+            .map_err(|fault| format!("the writer cannot start: {fault}"))?;
+    authenticator.connect(lane.clone());
+    let house = House {
+        settings: settings(config),
+        lane,
+        exchange,
+        layer,
+        owners: Owners::default(),
+        authenticator,
+        recorder: Recorder::default(),
+        throttles: Throttles::new(limits(config)),
+        draining: AtomicBool::new(false),
+        epoch,
+    };
+    Ok((Arc::new(house), writer))
+}
+
+fn bind(config: &Config) -> Result<Vec<TcpListener>, String> {
+    config
+        .bind
+        .iter()
+        .map(|address| {
+            let listener = TcpListener::bind(address).map_err(|fault| {
+                format!("BIND: {address} cannot be listened on: {fault}; is another server there?")
+            })?;
+            listener.set_nonblocking(true).map_err(|fault| format!("BIND: {address}: {fault}"))?;
+            Ok(listener)
+        })
+        .collect()
+}
+
+/// Starts a server inside a running actix system.
+///
+/// # Errors
+/// A sentence naming what stands in the way and, for settings, the fix.
+pub async fn start(config: Config, options: ServeOptions) -> Result<Running, String> {
+    // A second start in one process finds it installed; that is as good.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let listeners = bind(&config)?;
+    let addresses: Vec<SocketAddr> =
+        listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let certificate = match (&config.tls_cert, &config.tls_key) {
+        (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
+        _ => None,
+    };
+    let config = Arc::new(config);
+    let node = secret::cookie_key();
+    let opening = Arc::clone(&config);
+    let name = node.clone();
+    let store = tokio::task::spawn_blocking(move || {
+        let store = open_store(&opening, options)?;
+        check_nodes(&store, &opening, &name)?;
+        Ok::<Store, String>(store)
+    });
+    let store = store.await.map_err(|fault| format!("the store cannot be opened: {fault}"))??;
+    let tokens = Arc::new(Tokens::new(token_settings(&config)));
+    let (house, writer) = furnish(&config, store, &tokens)?;
+    let owners_arbiter = Arbiter::new();
+    house.owners.start(&house, &owners_arbiter.handle());
+    let state = State {
+        house: Arc::clone(&house),
+        config: Arc::clone(&config),
+        tokens,
+        hashing: Hashing::new(config.hashing_threads),
+        metrics: install_metrics(),
+    };
+    let (stop, stopped) = watch::channel(Stop::NotAsked);
+    let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
+    watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
+    actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
+    announce(&config, &addresses, certificate.is_some());
+    Ok(Running { house, addresses, certificate, server, stop, writer, node, owners_arbiter })
+}
+
+/// One recorder serves a process; a second server in it (a test) shares it.
+fn install_metrics() -> metrics::Handle {
+    static INSTALLED: OnceLock<metrics::Handle> = OnceLock::new();
+    INSTALLED.get_or_init(metrics::install).clone()
+}
+
+fn announce(config: &Config, addresses: &[SocketAddr], is_tls: bool) {
+    let scheme = if is_tls { "https" } else { "http" };
+    for address in addresses {
+        info!("serving at {scheme}://{address} workers={}", config.workers);
+    }
+}
+
+fn serve_http(
+    state: &State,
+    listeners: Vec<TcpListener>,
+    certificate: Option<&Arc<Certificate>>,
+    stopped: watch::Receiver<Stop>,
+) -> Result<Server, String> {
+    let config = &state.config;
+    let workers = Workers::new(Arc::clone(&state.house), transport(config));
+    let draining = drain(
+        Arc::clone(&state.house),
+        stopped,
+        config.drain_timeout,
+        config.restart_spread,
+    );
+    let builder = Server::build()
+        .workers(config.workers)
+        .max_concurrent_connections(usize::try_from(config.max_connections).unwrap_or(25_000).max(1_024))
+        .shutdown_timeout(5)
+        .shutdown_signal(draining);
+    server::build(builder, listeners, state, &workers, certificate)
+}
+
+/// Waits for the stop, says goodbye to every socket and waits until they are gone.
+async fn drain(
+    house: Arc<House>,
+    mut stopped: watch::Receiver<Stop>,
+    patience: Duration,
+    spread: Duration,
+) {
+    // A sender that is gone asks for a stop too.
+    drop(stopped.wait_for(|stop| *stop != Stop::NotAsked).await);
+    let stop = *stopped.borrow();
+    house.draining.store(true, Ordering::Relaxed);
+    info!("stopping: saying goodbye sockets={}", census::alive_in_process());
+    let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+    for worker in house.exchange.workers() {
+        tell(&worker, Farewell { restarting: stop == Stop::Restart, spread_ms });
+    }
+    let deadline = Instant::now() + patience;
+    while census::alive_in_process() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(DRAIN_LOOK).await;
+    }
+}
+
+fn watch_over(house: &Arc<House>, arbiter: &Arbiter, every: Duration, stop: watch::Sender<Stop>) {
+    let mut watch = Watch::new(Arc::clone(house), arbiter.handle());
+    actix::spawn(async move {
+        let mut tick = tokio::time::interval((every / 4).max(Duration::from_millis(10)));
+        loop {
+            tick.tick().await;
+            if let Err(ruin) = watch.look() {
+                error!("giving up: {ruin}");
+                drop(stop.send(Stop::Ruin));
+                return;
+            }
+        }
+    });
+}
+
+async fn listen_to_signals(stop: watch::Sender<Stop>, certificate: Option<Arc<Certificate>>) {
+    let streams = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        return warn!("signals cannot be listened to: stop the server by killing it");
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return drop(stop.send(Stop::Restart)),
+            _ = interrupt.recv() => return drop(stop.send(Stop::Stop)),
+            _ = hangup.recv() => match certificate.as_deref().map(Certificate::reload) {
+                Some(Ok(())) => info!("the TLS certificate was read again"),
+                Some(Err(fault)) => error!("the TLS certificate in use stays: {fault}"),
+                None => info!("SIGHUP: there is no TLS certificate to read again"),
+            },
+        }
+    }
+}
+
+impl Running {
+    /// The handle that pauses and stops the HTTP server; for tests.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// A sender that stops the server.
+    pub fn stopper(&self) -> watch::Sender<Stop> {
+        self.stop.clone()
+    }
+
+    /// Serves until stopped, then finishes what was begun: commits, records, heartbeat.
+    ///
+    /// # Errors
+    /// A sentence when the server failed or its owners kept dying.
+    pub async fn finish(self) -> Result<(), String> {
+        let stopped = self.stop.subscribe();
+        self.server.await.map_err(|fault| format!("the server failed: {fault}"))?;
+        let house = &self.house;
+        house.recorder.flush(&house.lane).await;
+        let node = self.node.clone();
+        // The writer works in order: once this is done, so is everything before it.
+        let left = house.lane.write(move |conn| Ok(facts::leave(conn, &node)?)).await;
+        if let Err(refusal) = left {
+            warn!("this node's heartbeat stays until it is stale cause={refusal}");
+        }
+        self.owners_arbiter.stop();
+        let ruined = *stopped.borrow() == Stop::Ruin;
+        drop(self.writer);
+        info!("stopped");
+        if ruined { Err("owners died too often; see the log".to_owned()) } else { Ok(()) }
+    }
+}

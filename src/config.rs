@@ -1,0 +1,310 @@
+//! Settings: one table of them all, from which [`Config`], the flags and the documentation come.
+//!
+//! Flags beat the environment, which beats `switchboard.toml`, which beats the defaults.
+//! The only reader of the environment. **Never:** input or output beyond settings and the kept key.
+
+pub mod load;
+pub mod network;
+pub mod parse;
+pub mod secret_key;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::load::{ConfigError, Given, Source};
+use crate::config::network::Network;
+use crate::config::parse::{
+    LogFormat, addresses, cores, count, duration, hosts, key, keys, log_format, networks, optional,
+    origins, path, rate, size, switch, text, url,
+};
+
+/// One row of [`SETTINGS`].
+pub struct Setting {
+    /// As in `switchboard.toml`: `ws_max_size`.
+    pub key: &'static str,
+    /// The text that holds when nothing else is said; empty for none.
+    pub default: &'static str,
+    doc: &'static str,
+    words: fn() -> String,
+}
+
+impl Setting {
+    /// As in the environment: `WS_MAX_SIZE`.
+    pub fn name(&self) -> String {
+        self.key.to_uppercase()
+    }
+
+    /// As on the command line, less the dashes before it: `ws-max-size`.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// What it is for, in a sentence.
+    pub fn doc(&self) -> &'static str {
+        self.doc.trim()
+    }
+
+    /// What it must be.
+    pub fn words(&self) -> String {
+        (self.words)()
+    }
+
+    /// `text` in quotes, or masked where it may hold a secret.
+    fn show(&self, text: &str) -> String {
+        let masked = self.mask(text);
+        if masked == text { format!("\"{text}\"") } else { masked }
+    }
+
+    fn mask(&self, text: &str) -> String {
+        if text.is_empty() {
+            return String::new();
+        }
+        if self.key.ends_with("secret_key") || self.key.ends_with("secret_keys") {
+            return "••••".to_owned();
+        }
+        if !self.key.ends_with("_url") {
+            return text.to_owned();
+        }
+        // A password may stand before the host or among the parameters.
+        let (address, parameters) = text.split_once('?').unwrap_or((text, ""));
+        let ending = if parameters.is_empty() { "" } else { "?••••" };
+        let parts = address.split_once("://").zip(address.rsplit_once('@'));
+        match parts {
+            Some(((scheme, rest), (_, host))) => {
+                let user = rest.split([':', '@']).next().unwrap_or_default();
+                format!("{scheme}://{user}:••••@{host}{ending}")
+            }
+            None => format!("{address}{ending}"),
+        }
+    }
+}
+
+/// What is in force for one setting, fit to be shown.
+#[derive(Clone)]
+pub struct Entry {
+    pub name: String,
+    pub shown: String,
+    pub source: Source,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:literal, $rule:expr;)+) => {
+        /// Every setting, read and checked. Printing it masks secrets.
+        #[derive(Clone)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+            entries: Vec<Entry>,
+        }
+
+        /// Every setting, in the order of `docs/CONFIGURATION.md`.
+        pub const SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: stringify!($field),
+                default: $default,
+                doc: concat!($($doc),+),
+                words: || $rule.words,
+            },
+        )+];
+
+        impl Config {
+            fn read(given: &Given) -> Result<Self, ConfigError> {
+                let mut rows = SETTINGS.iter();
+                let mut entries = Vec::with_capacity(SETTINGS.len());
+                Ok(Self {
+                    $($field: {
+                        // Fields and rows are made by one macro in one order.
+                        let setting = rows.next().unwrap_or(&SETTINGS[0]);
+                        let value = given.read(setting, &$rule)?;
+                        let (text, source) = given.text(setting);
+                        entries.push(Entry {
+                            name: setting.name(),
+                            shown: setting.mask(text),
+                            source,
+                        });
+                        value
+                    },)+
+                    entries,
+                })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where to listen; several are possible.
+    bind: Vec<SocketAddr> = "127.0.0.1:8000", addresses();
+    /// The database: a SQLite file, or PostgreSQL.
+    database_url: String = "sqlite://switchboard.db",
+        url(&["sqlite:", "postgres://", "postgresql://"], "sqlite://switchboard.db");
+    /// Redis, through which several nodes hear each other; without it there is one node.
+    redis_url: Option<String> = "",
+        optional(url(&["redis://", "rediss://"], "redis://127.0.0.1:6379/0"));
+    /// Signs tokens. Made and kept beside the database when absent, on loopback with SQLite.
+    secret_key: String = "", key();
+    /// Earlier signing keys; they still verify, and never sign.
+    old_secret_keys: Vec<String> = "", keys();
+    /// Hosts by which browsers may reach this server, beside the one they ask.
+    allowed_hosts: Vec<String> = "", hosts();
+    /// Foreign origins whose pages may talk to this server.
+    cors_allowed_origins: Vec<String> = "", origins();
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    trusted_proxies: Vec<Network> = "", networks();
+    /// How people reach this server, for the links it writes.
+    public_url: Option<String> = "",
+        optional(url(&["https://", "http://"], "https://chat.example.org"));
+    /// Certificate chain in PEM; read again on SIGHUP.
+    tls_cert: Option<PathBuf> = "", optional(path("chain.pem"));
+    /// The certificate's private key in PEM.
+    tls_key: Option<PathBuf> = "", optional(path("key.pem"));
+    /// Threads that serve connections.
+    workers: usize = "auto", cores();
+
+    /// Largest WebSocket message taken.
+    ws_max_size: usize = "64KiB", size(1024..=10 << 20);
+    /// Largest text of a chat message.
+    message_max_size: usize = "16KiB", size(1..=1 << 20);
+    /// Largest body of a REST request.
+    request_max_size: usize = "1MiB", size(1024..=64 << 20);
+    /// How long a client may take to send the head of a request.
+    request_timeout: Duration = "5s", duration("10ms", "10m");
+    /// Time between pings to a client.
+    heartbeat: Duration = "25s", duration("10ms", "1h");
+    /// How long a client may take to answer a ping.
+    pong_timeout: Duration = "10s", duration("10ms", "1h");
+    /// How much may wait for a client that reads slowly.
+    outbox_bytes: usize = "256KiB", size(4096..=64 << 20);
+    /// How long a client with something waiting may take nothing.
+    outbox_stall: Duration = "10s", duration("10ms", "1h");
+    /// How long a socket that was closed waits for its close frame to leave.
+    outbox_linger: Duration = "5s", duration("10ms", "10m");
+    /// After how long without an acknowledgement the kernel gives a connection up.
+    tcp_user_timeout: Duration = "30s", duration("1s", "1h");
+    /// Topics that one connection may listen to.
+    topics_per_connection: usize = "128", count(1..=10_000);
+
+    /// Connections open at once; keep it below the limit of file descriptors.
+    max_connections: usize = "15000", count(1..=1_000_000);
+    /// Connections open at once from one address; 0 is unlimited.
+    max_connections_per_address: u32 = "1000", rate();
+    /// Connections open at once of one person; 0 is unlimited.
+    max_connections_per_user: u32 = "100", rate();
+    /// New connections a second from one address; 0 is unlimited.
+    connects_per_second_per_address: u32 = "200", rate();
+    /// Frames a second that one connection may send; 0 is unlimited.
+    frames_per_second: u32 = "50", rate();
+    /// Frames that one connection may send at once.
+    frames_burst: u32 = "200", rate();
+    /// Messages a second that one person may post; 0 is unlimited.
+    messages_per_second_per_user: u32 = "50", rate();
+    /// Messages that one person may post at once.
+    messages_burst: u32 = "200", rate();
+    /// Longest delay put before refusing an address that keeps being refused.
+    refusal_delay_max: Duration = "1s", duration("0s", "30s");
+
+    /// Life of an access token.
+    access_ttl: Duration = "15m", duration("1s", "30d");
+    /// Life of a refresh token.
+    refresh_ttl: Duration = "30d", duration("1s", "365d");
+    /// How long a session cookie lives after its last use.
+    cookie_ttl: Duration = "14d", duration("1s", "365d");
+    /// How long a session cookie lives at most, used or not.
+    cookie_max_ttl: Duration = "30d", duration("1s", "365d");
+    /// Life of a link to reset a password.
+    reset_ttl: Duration = "1h", duration("1s", "7d");
+    /// Written into tokens as `aud`, and demanded of them.
+    jwt_audience: Option<String> = "", optional(text("rooms"));
+    /// Written into tokens as `iss`, and demanded of them.
+    jwt_issuer: Option<String> = "", optional(text("https://chat.example.org"));
+    /// How long before its credential ends a connection is warned.
+    auth_warning: Duration = "30s", duration("0s", "1h");
+    /// How long after its credential has ended a connection is closed at the latest.
+    auth_grace: Duration = "1s", duration("0s", "1m");
+    /// Whether people may make accounts for themselves.
+    registration: bool = "true", switch();
+    /// Wrong passwords for one account or address within `LOGIN_WINDOW`; 0 is unlimited.
+    login_attempts: u32 = "5", rate();
+    /// The time in which wrong passwords are counted.
+    login_window: Duration = "60s", duration("10ms", "1d");
+    /// Passwords hashed at once; each takes 19 MiB, imported ones up to 256 MiB.
+    hashing_threads: usize = "2", count(1..=64);
+
+    /// Connections that read the database.
+    db_readers: usize = "4", count(1..=64);
+    /// Most commands written in one transaction.
+    write_batch: usize = "512", count(1..=10_000);
+    /// How long events are kept for those who come back.
+    journal_keep: Duration = "30d", duration("1s", "3650d");
+    /// Most events kept of one topic.
+    journal_keep_events: usize = "100000", count(1..=100_000_000);
+    /// How long the answer to a `client_id` is kept for a repeat.
+    client_id_keep: Duration = "24h", duration("1s", "30d");
+    /// How long connection attempts are kept.
+    attempts_keep: Duration = "30d", duration("1s", "3650d");
+    /// Most connection attempts kept.
+    attempts_keep_rows: usize = "100000", count(1..=100_000_000);
+
+    /// How long someone counts as present after their last connection ended.
+    presence_grace: Duration = "15s", duration("0s", "1h");
+    /// How long "is typing" holds unless repeated.
+    typing_ttl: Duration = "6s", duration("10ms", "10m");
+    /// Time between the watchdog's looks at the owners.
+    watchdog: Duration = "1s", duration("10ms", "1m");
+    /// How long stopping may take; after it connections are cut.
+    drain_timeout: Duration = "20s", duration("0s", "30s");
+    /// Over how long clients are told to spread their return after a restart.
+    restart_spread: Duration = "10s", duration("0s", "10m");
+    /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
+    allow_isolated_nodes: bool = "false", switch();
+    /// Whether `/ws/echo/` is there, for conformance tests.
+    echo: bool = "false", switch();
+    /// How log lines are written.
+    log_format: LogFormat = "human", log_format();
+}
+
+impl Config {
+    /// Reads this process's settings. Without `file`, `switchboard.toml` is read if it is here.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_process(
+        flags: &BTreeMap<String, String>,
+        file: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        let usual = Path::new("switchboard.toml");
+        let file = file.or_else(|| usual.exists().then_some(usual));
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        Self::load(flags, &|name| std::env::var(name).ok(), file)
+    }
+
+    /// What is in force, fit to be shown, in the order of [`SETTINGS`].
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Records that a value was made here rather than given.
+    fn note(&mut self, key: &str, source: Source) {
+        let name = key.to_uppercase();
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+            entry.shown = "••••".to_owned();
+            entry.source = source;
+        }
+    }
+}
+
+/// [`SETTINGS`] as the Markdown table of `docs/CONFIGURATION.md`.
+pub fn table() -> String {
+    let mut text =
+        String::from("| setting | default | must be | what for |\n| --- | --- | --- | --- |\n");
+    for setting in SETTINGS {
+        let default = match setting.default {
+            "" => "-".to_owned(),
+            default => format!("`{default}`"),
+        };
+        let (name, words, doc) = (setting.name(), setting.words(), setting.doc());
+        let _ = writeln!(text, "| `{name}` | {default} | {words} | {doc} |");
+    }
+    text
+}

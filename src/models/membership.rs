@@ -1,0 +1,173 @@
+//! The `memberships` table: who is in a conversation, as what, and how far they have read.
+
+use chrono::NaiveDateTime;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+
+use crate::ids::{ConversationId, UserId};
+use crate::models::error::StoreError;
+use crate::models::schema::{memberships, users};
+use crate::models::store::{DbConn, on_engine};
+use crate::models::user;
+use crate::protocol::views::{MemberRole, MemberView};
+
+/// A member's role as stored. A name that is none of the three has the least power.
+#[derive(FromSqlRow)]
+pub struct StoredMemberRole(MemberRole);
+
+impl<DB: diesel::backend::Backend> FromSql<Text, DB> for StoredMemberRole
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let text = String::from_sql(bytes)?;
+        Ok(Self(MemberRole::parse(&text).unwrap_or(MemberRole::Member)))
+    }
+}
+
+impl From<StoredMemberRole> for MemberRole {
+    fn from(stored: StoredMemberRole) -> Self {
+        stored.0
+    }
+}
+
+/// A row of `memberships`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = memberships)]
+pub struct MembershipRow {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    #[diesel(deserialize_as = StoredMemberRole)]
+    pub role: MemberRole,
+    /// What this member is called here; empty for none.
+    pub nickname: String,
+    pub muted_until: Option<NaiveDateTime>,
+    pub joined_at: NaiveDateTime,
+    /// How far they have read, as a journal position.
+    pub read_seq: i64,
+}
+
+/// Someone's membership, if they are in.
+pub fn membership(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Option<MembershipRow>, StoreError> {
+    let row = memberships::table.find((conversation, user));
+    Ok(row.select(MembershipRow::as_select()).first(conn).optional()?)
+}
+
+/// Brings someone in; `false` when they were in already (their role stays).
+pub fn add_member(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+    role: MemberRole,
+    at: NaiveDateTime,
+) -> Result<bool, StoreError> {
+    let row = (
+        memberships::conversation_id.eq(conversation),
+        memberships::user_id.eq(user),
+        memberships::role.eq(role.as_str()),
+        memberships::joined_at.eq(at),
+    );
+    let statement = diesel::insert_into(memberships::table).values(row).on_conflict_do_nothing();
+    let made: usize = on_engine!(conn, |inner| statement.execute(inner))?;
+    Ok(made == 1)
+}
+
+/// Puts someone out; `false` when they were not in.
+pub fn remove_member(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let row = memberships::table.find((conversation, user));
+    Ok(diesel::delete(row).execute(conn)? == 1)
+}
+
+/// Changes what a member may do; `false` when they are not in.
+pub fn set_role(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+    role: MemberRole,
+) -> Result<bool, StoreError> {
+    let row = memberships::table.find((conversation, user));
+    let changed = diesel::update(row).set(memberships::role.eq(role.as_str())).execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// Owners, then admins, then the rest.
+const RANK: &str = "CASE memberships.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END";
+
+type MemberColumns = (UserId, String, String, StoredMemberRole, String, NaiveDateTime, i64);
+
+/// Up to `limit` members: owner and admins first, then by when they joined.
+pub fn members(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<Vec<MemberView>, StoreError> {
+    let rows: Vec<MemberColumns> = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::conversation_id.eq(conversation))
+        .order((sql::<Integer>(RANK), memberships::joined_at, memberships::user_id))
+        .limit(limit)
+        .select((
+            users::id,
+            users::username,
+            users::display_name,
+            memberships::role,
+            memberships::nickname,
+            memberships::joined_at,
+            memberships::read_seq,
+        ))
+        .load(conn)?;
+    let view = |(id, username, display_name, role, nickname, joined_at, read_seq)| {
+        let role = MemberRole::from(role);
+        let user = user::named(id, username, display_name);
+        MemberView { user, role, nickname, joined_at, read_seq }
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// All members, by id.
+pub fn member_ids(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+) -> Result<Vec<UserId>, StoreError> {
+    Ok(memberships::table
+        .filter(memberships::conversation_id.eq(conversation))
+        .order(memberships::user_id)
+        .select(memberships::user_id)
+        .load(conn)?)
+}
+
+/// How many members there are.
+pub fn member_count(conn: &mut DbConn, conversation: ConversationId) -> Result<i64, StoreError> {
+    let rows = memberships::table.filter(memberships::conversation_id.eq(conversation));
+    Ok(rows.count().get_result(conn)?)
+}
+
+/// How many owners there are.
+pub fn owners(conn: &mut DbConn, conversation: ConversationId) -> Result<i64, StoreError> {
+    let rows = memberships::table
+        .filter(memberships::conversation_id.eq(conversation))
+        .filter(memberships::role.eq(MemberRole::Owner.as_str()));
+    Ok(rows.count().get_result(conn)?)
+}
+
+/// Moves a member's read mark forward; `false` when it was there already or they are not in.
+pub fn mark_read(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+    seq: i64,
+) -> Result<bool, StoreError> {
+    let behind =
+        memberships::table.find((conversation, user)).filter(memberships::read_seq.lt(seq));
+    Ok(diesel::update(behind).set(memberships::read_seq.eq(seq)).execute(conn)? == 1)
+}

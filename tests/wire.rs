@@ -1,0 +1,288 @@
+//! The frames of the native protocol, as fixtures that the server and every client read alike.
+//!
+//! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
+//! what the encoder writes. No command and no event is without one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::NaiveDateTime;
+use serde::Deserialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use switchboard::ids::{ConversationId, MessageId, UserId};
+use switchboard::protocol::command::{self, COMMANDS};
+use switchboard::protocol::event::{Event, EventBody};
+use switchboard::protocol::frame;
+use switchboard::protocol::refusal::Refusal;
+use switchboard::protocol::topic::Topic;
+use switchboard::protocol::views::{
+    ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
+    MessageView, PersonView, ReplyView,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    name: String,
+    direction: Direction,
+    says: String,
+    frame: Value,
+    /// A client's: the command it is read as, in Rust's debug form.
+    reads_as: Option<String>,
+    /// A client's: why it is not read.
+    refused: Option<Expected>,
+}
+
+#[derive(Deserialize, PartialEq, Clone, Copy, Debug)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Client,
+    Server,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    code: String,
+    field: String,
+}
+
+fn fixtures(direction: Direction) -> Vec<Fixture> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/frames");
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let fixture: Fixture =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        assert!(!fixture.says.is_empty(), "{path:?}");
+        if fixture.direction == direction {
+            out.push(fixture);
+        }
+    }
+    out
+}
+
+/// What the command reader makes of a whole frame, as the session does.
+fn read(text: &str) -> Result<String, Refusal> {
+    let inbound = frame::parse(text)?;
+    let (row, command) = command::read(&inbound.kind, inbound.data)?;
+    if let Some(topic) = &inbound.topic {
+        assert!(topic.parse::<Topic>().is_ok(), "{text}");
+    }
+    assert!(!row.needs_topic || inbound.topic.is_some(), "needs a topic: {text}");
+    Ok(format!("{command:?}"))
+}
+
+#[test]
+fn every_client_frame_is_read_or_refused_as_its_fixture_says() {
+    let fixtures = fixtures(Direction::Client);
+    assert!(fixtures.len() > COMMANDS.len(), "only {} were found", fixtures.len());
+    for fixture in fixtures {
+        let name = &fixture.name;
+        match (read(&fixture.frame.to_string()), fixture.reads_as, fixture.refused) {
+            (Ok(command), Some(expected), None) => assert_eq!(command, expected, "{name}"),
+            (Err(refusal), None, Some(expected)) => {
+                assert_eq!(refusal.code.row().name, expected.code, "{name}");
+                assert_eq!(refusal.field.as_deref(), Some(expected.field.as_str()), "{name}");
+                assert!(refusal.rule.is_some(), "{name}: a refused field names its rule");
+            }
+            (read, ..) => panic!("{name}: read as {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_command_has_a_fixture_of_its_name() {
+    let fixtures = fixtures(Direction::Client);
+    for row in COMMANDS {
+        let fixture = fixtures.iter().find(|fixture| fixture.name == row.name);
+        let fixture = fixture.unwrap_or_else(|| panic!("no fixture for {}", row.name));
+        assert_eq!(fixture.frame["type"], row.name);
+        assert_eq!(fixture.frame.get("topic").is_some(), row.needs_topic, "{}", row.name);
+    }
+}
+
+fn at() -> NaiveDateTime {
+    "2026-11-21T10:00:00.123456".parse().unwrap()
+}
+
+fn alice() -> PersonView {
+    PersonView { id: UserId(2), username: "alice".into(), display_name: "Alice".into() }
+}
+
+fn bob() -> PersonView {
+    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into() }
+}
+
+fn message() -> MessageView {
+    MessageView {
+        id: MessageId(311),
+        conversation: ConversationId(1),
+        seq: 1300,
+        sender: Some(alice()),
+        message_type: "text".into(),
+        content: "hello".into(),
+        reply_to: Some(ReplyView {
+            id: MessageId(310),
+            sender: Some(UserId(3)),
+            content: "good morning".into(),
+        }),
+        client_id: Some("3d1b7c7e".into()),
+        created_at: at(),
+        edited_at: None,
+        deleted: false,
+    }
+}
+
+fn conversation() -> ConversationView {
+    ConversationView {
+        id: ConversationId(1),
+        topic: "chat:general".into(),
+        kind: ConversationKind::Room,
+        name: Some("general".into()),
+        title: "General".into(),
+        description: String::new(),
+        owner: Some(UserId(2)),
+        is_public: true,
+        created_at: at(),
+        updated_at: at(),
+    }
+}
+
+fn member() -> MemberView {
+    MemberView {
+        user: bob(),
+        role: MemberRole::Member,
+        nickname: String::new(),
+        joined_at: at(),
+        read_seq: 0,
+    }
+}
+
+/// Every event, with its topic and position.
+fn events() -> Vec<Event> {
+    let chat = Topic::room("general");
+    let inbox = Topic::Inbox(UserId(3));
+    let by = Some(UserId(2));
+    let edited = MessageView { content: "hello, all".into(), edited_at: Some(at()), ..message() };
+    let bodies = [
+        EventBody::MessageNew(message()),
+        EventBody::MessageEdited(edited),
+        EventBody::MessageDeleted { id: MessageId(311), by },
+        EventBody::ReadMarked { user: UserId(3), seq: 1299 },
+        EventBody::MemberAdded { member: member(), by },
+        EventBody::MemberRemoved { user: UserId(3), by },
+        EventBody::MemberPromoted { user: UserId(3), role: MemberRole::Admin, by },
+        EventBody::ConversationChanged(conversation()),
+        EventBody::ConversationAdded(conversation()),
+        EventBody::ConversationRemoved { topic: chat.clone() },
+        EventBody::Typing { user: alice(), on: true, expires_ms: 6000 },
+        EventBody::Presence { joined: vec![alice()], left: vec![bob()] },
+        EventBody::Published {
+            event: "cursor".into(),
+            from: UserId(2),
+            data: Some(to_raw_value(&json!({"x": 3, "y": 4})).unwrap().into()),
+        },
+    ];
+    let place = |body: &EventBody| match body {
+        EventBody::ConversationAdded(_) => (inbox.clone(), Some(12)),
+        EventBody::ConversationRemoved { .. } => (inbox.clone(), Some(13)),
+        // No wildcard: a new event must be given its place here, and then above.
+        EventBody::MessageNew(_)
+        | EventBody::MessageEdited(_)
+        | EventBody::MessageDeleted { .. }
+        | EventBody::ReadMarked { .. }
+        | EventBody::MemberAdded { .. }
+        | EventBody::MemberRemoved { .. }
+        | EventBody::MemberPromoted { .. }
+        | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
+        EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
+            (chat.clone(), None)
+        }
+    };
+    bodies
+        .into_iter()
+        .map(|body| {
+            let (topic, seq) = place(&body);
+            Event { topic, seq, at: at(), body }
+        })
+        .collect()
+}
+
+/// The replies and notices, by the name of their fixture.
+fn replies() -> Vec<(&'static str, String)> {
+    let chat = Topic::room("general");
+    let text = RawValue::from_string("\"c1\"".into()).unwrap();
+    let number = RawValue::from_string("7".into()).unwrap();
+    let ok = |data: Value| frame::ok(Some(&text), Some(&chat), data);
+    let about = |kind, data: Value| frame::notice(kind, None, None, Some(data));
+    let snapshot = ChatSnapshot {
+        conversation: conversation(),
+        my_role: Some(MemberRole::Member),
+        messages: vec![message()],
+        more: true,
+        members: vec![member()],
+        member_count: 1,
+        unread: 2,
+    };
+    let page = HistoryPage { messages: vec![message()], more: true };
+    let stamp = "2026-11-21T10:00:00.123456Z";
+    let subscribed = |recovered: bool, snapshot: Value| {
+        ok(json!({
+            "seq": 1300, "epoch": "5f2c9a", "recovered": recovered,
+            "snapshot": snapshot, "presence": [alice()],
+        }))
+    };
+    let limits = json!({"max_frame_bytes": 65536, "topics": 128, "rate": 20});
+    let welcome = json!({
+        "session": "9c1f", "user": alice(), "role": "member", "server_time": stamp,
+        "heartbeat_ms": 25000, "expires_at": stamp, "limits": limits,
+    });
+    let removed = json!({"code": 4003, "message": "no longer a member"});
+    let missing = Refusal::field("data.content", "required");
+    vec![
+        ("welcome", about("welcome", welcome)),
+        ("ok", ok(json!({"id": "311", "seq": 1300}))),
+        ("ok to subscribe from nothing", subscribed(false, json!(snapshot))),
+        ("ok to subscribe after a position", subscribed(true, Value::Null)),
+        ("ok to history", ok(json!(page))),
+        ("live", frame::notice("live", Some(&chat), Some(1300), None::<()>)),
+        ("unsubscribed", frame::notice("unsubscribed", Some(&chat), None, Some(removed))),
+        ("auth.expiring", about("auth.expiring", json!({"in_ms": 30000}))),
+        ("goodbye", about("goodbye", json!({"code": 1012, "retry_after_ms": 1830}))),
+        ("pong", about("pong", json!({"at": stamp}))),
+        ("error", frame::error(Some(&text), Some(&chat), &missing)),
+        ("error to too many", frame::error(Some(&number), None, &Refusal::rate_limited(1200))),
+    ]
+}
+
+#[test]
+fn every_server_frame_is_written_as_its_fixture_says() {
+    let mut written: BTreeMap<String, String> = BTreeMap::new();
+    for event in events() {
+        let twice = written.insert(event.body.name().to_owned(), frame::event(&event));
+        assert!(twice.is_none(), "two events are called {}", event.body.name());
+    }
+    written.extend(replies().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    for fixture in fixtures(Direction::Server) {
+        assert!(fixture.reads_as.is_none() && fixture.refused.is_none(), "{}", fixture.name);
+        let text = written
+            .remove(&fixture.name)
+            .unwrap_or_else(|| panic!("no frame is written for the fixture {}", fixture.name));
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(frame, fixture.frame, "{}", fixture.name);
+    }
+    let names: Vec<&String> = written.keys().collect();
+    assert!(names.is_empty(), "written, but without a fixture: {names:?}");
+}
+
+#[test]
+fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
+    let source = include_str!("../src/protocol/event.rs");
+    assert_eq!(events().len(), source.matches("#[serde(rename = \"").count());
+    for event in events() {
+        let frame: Value = serde_json::from_str(&frame::event(&event)).unwrap();
+        assert_eq!(frame["type"], event.body.name());
+    }
+}
