@@ -20,6 +20,7 @@
 pub mod actors;
 pub mod auth;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod ids;
 pub mod layer;

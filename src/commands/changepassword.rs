@@ -29,7 +29,7 @@ pub struct Changepassword {
 /// # Errors
 /// When there is no such account, or the password breaks a rule.
 pub fn run(wish: &Changepassword, config: &Config) -> Result<(), Failure> {
-    let store = local::open_ready(config)?;
+    let store = local::open_existing(config)?;
     let account = store
         .read(|conn| user::by_login_name(conn, &wish.name))?
         .ok_or_else(|| Failure(format!("nobody is called {}", wish.name)))?;

@@ -1,6 +1,5 @@
 //! A client of our own protocol: one connection, its credential, its end.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -16,7 +15,6 @@ use crate::auth::secret::{Secret, random_bytes};
 use crate::commands::backoff::{Backoff, Ended, Next};
 use crate::commands::credential::Issuer;
 use crate::commands::failure::Failure;
-use crate::commands::line::Settings;
 use crate::commands::terminal::{one_line, tell};
 
 /// How long opening a connection may take, and closing it at most.
@@ -25,21 +23,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Silence after which a connection counts as lost, before the server says how often it pings.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Which server, and as whom.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Reach {
-    /// The server
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub url: String,
-    /// An access token or API token; made here when absent and the server is on this machine
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// As whom to sign in when no token is given [default: the first admin]
-    #[arg(long, value_name = "NAME", conflicts_with = "token")]
-    pub user: Option<String>,
-}
-
-enum Credential {
+/// What the server is shown.
+pub enum Credential {
+    /// By the user; not ours to renew or end.
     Given(Secret),
     /// Made here from the server's own settings, and renewed as needed.
     Made(Box<Issuer>),
@@ -51,52 +37,6 @@ pub struct Door {
     credential: Credential,
     stop: watch::Receiver<bool>,
     backoff: Backoff,
-}
-
-impl Reach {
-    /// Finds the address and the credential.
-    ///
-    /// # Errors
-    /// A URL that cannot be used, no token for a server elsewhere, or nobody to sign in as.
-    pub fn door(&self, settings: &Settings, agent: &str) -> Result<Door, Failure> {
-        let address = socket_address(&self.url)?;
-        let credential = match &self.token {
-            Some(token) => Credential::Given(Secret::new(token.trim())),
-            None if is_loopback(&address) => {
-                let config = settings.load()?;
-                let issuer = Issuer::sign_in(&config, self.user.as_deref(), agent)?;
-                Credential::Made(Box::new(issuer))
-            }
-            None => {
-                return Err(Failure::new(
-                    "a server on another machine needs --token; `switchboard token NAME` prints \
-                     one there",
-                ));
-            }
-        };
-        Ok(Door { address, credential, stop: watch_for_stop(), backoff: Backoff::default() })
-    }
-}
-
-/// The address of the native protocol at `url`.
-fn socket_address(url: &str) -> Result<Uri, Failure> {
-    let bad = || Failure(format!("--url: {:?} is not like http://127.0.0.1:8000", one_line(url)));
-    let (scheme, rest) = url.split_once("://").ok_or_else(bad)?;
-    let scheme = match scheme {
-        "http" | "ws" => "ws",
-        "https" | "wss" => "wss",
-        _ => return Err(bad()),
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let rest = rest.strip_suffix("/ws/v1").unwrap_or(rest);
-    let address: Uri = format!("{scheme}://{rest}/ws/v1/").parse().map_err(|_| bad())?;
-    address.host().filter(|host| !host.is_empty()).ok_or_else(bad)?;
-    Ok(address)
-}
-
-fn is_loopback(address: &Uri) -> bool {
-    let host = address.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Turns true at Ctrl-C or SIGTERM. Needs a running runtime.
@@ -142,6 +82,11 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 impl Door {
+    /// A door to `address`, watching for Ctrl-C. Needs a running runtime.
+    pub fn new(address: Uri, credential: Credential) -> Self {
+        Self { address, credential, stop: watch_for_stop(), backoff: Backoff::default() }
+    }
+
     /// Whom the server is told we are, when it is known here.
     pub fn username(&self) -> Option<&str> {
         match &self.credential {
@@ -297,7 +242,11 @@ impl Link {
                     self.note(&frame, door).await?;
                     return Ok((frame, raw));
                 }
-                Message::Close(close) => return Err(self.closed(close).into()),
+                Message::Close(close) => {
+                    let ended = self.closed(close);
+                    self.drain().await;
+                    return Err(ended.into());
+                }
                 _ => {}
             }
         }
@@ -340,14 +289,18 @@ impl Link {
 
     /// Closes in order, waiting a moment for the server's answer.
     pub async fn close(mut self) {
-        let farewell = async {
-            let code = protocol::frame::coding::CloseCode::Normal;
-            let close = protocol::CloseFrame { code, reason: "done".into() };
-            if self.socket.close(Some(close)).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.next().await {}
-            }
-        };
-        drop(tokio::time::timeout(FAREWELL, farewell).await);
+        let code = protocol::frame::coding::CloseCode::Normal;
+        let close = protocol::CloseFrame { code, reason: "done".into() };
+        let closing = tokio::time::timeout(FAREWELL, self.socket.close(Some(close)));
+        if matches!(closing.await, Ok(Ok(()))) {
+            self.drain().await;
+        }
+    }
+
+    /// Lets the close handshake end, so that the other side sees no broken connection.
+    async fn drain(&mut self) {
+        let draining = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        drop(tokio::time::timeout(FAREWELL, draining).await);
     }
 }
 
@@ -377,34 +330,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_of_the_socket_is_made_of_the_servers() {
-        for (url, address) in [
-            ("http://127.0.0.1:8000", "ws://127.0.0.1:8000/ws/v1/"),
-            ("https://chat.example.org/", "wss://chat.example.org/ws/v1/"),
-            ("https://example.org/chat", "wss://example.org/chat/ws/v1/"),
-            ("ws://[::1]:8000/ws/v1/", "ws://[::1]:8000/ws/v1/"),
-        ] {
-            assert_eq!(socket_address(url).unwrap().to_string(), address);
-        }
-        for bad in ["", "127.0.0.1:8000", "ftp://a", "http://", "http://a b"] {
-            assert!(socket_address(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_made_here_for_this_machine_only() {
-        let is_here = |url: &str| is_loopback(&socket_address(url).unwrap());
-        assert!(is_here("http://127.0.0.1:8000") && is_here("http://localhost"));
-        assert!(is_here("http://[::1]:1") && is_here("http://127.9.9.9"));
-        assert!(!is_here("http://localhost.example.org") && !is_here("http://10.0.0.1"));
-    }
-
-    #[test]
     fn a_refusal_is_tried_again_only_when_its_code_says_so() {
         let busy = json!({"type": "error", "code": "unavailable", "message": "busy",
             "retry_after_ms": 500});
-        let expected =
-            Ended::Refused { sentence: "busy (unavailable)".into(), retry: true, hint_ms: Some(500) };
+        let expected = Ended::Refused {
+            sentence: "busy (unavailable)".into(),
+            retry: true,
+            hint_ms: Some(500),
+        };
         assert_eq!(refused(&busy), expected);
         let no = refused(&json!({"type": "error", "code": "not_found", "message": "no"}));
         assert!(matches!(no, Ended::Refused { retry: false, .. }));

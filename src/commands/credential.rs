@@ -35,7 +35,7 @@ impl Issuer {
     /// # Errors
     /// When nobody is called so, the account is deactivated, or the database does not open.
     pub fn sign_in(config: &Config, name: Option<&str>, agent: &str) -> Result<Self, Failure> {
-        let store = local::open_ready(config)?;
+        let store = local::open_existing(config)?;
         let account = match name {
             Some(name) => store
                 .read(|conn| user::by_login_name(conn, name))?

@@ -44,6 +44,21 @@ pub fn open_ready(config: &Config) -> Result<Store, Failure> {
     Ok(store)
 }
 
+/// As [`open_ready`], for commands that make no sense on a new database.
+///
+/// # Errors
+/// As [`open_ready`], and when there is no database yet.
+pub fn open_existing(config: &Config) -> Result<Store, Failure> {
+    if let Some(path) = config.sqlite_path().filter(|path| !path.exists()) {
+        return Err(Failure(format!(
+            "DATABASE_URL: there is no database at {}; run this where the server runs, or name \
+             its database",
+            path.display()
+        )));
+    }
+    open_ready(config)
+}
+
 /// Refuses a schema that a newer binary made.
 ///
 /// # Errors

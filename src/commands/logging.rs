@@ -14,13 +14,13 @@ pub const DEFAULT_FILTER: &str = "info,actix_server=warn";
 
 /// A record's key-value pairs, in order.
 #[derive(Default)]
-struct Pairs(serde_json::Map<String, serde_json::Value>);
+struct Pairs(Vec<(String, serde_json::Value)>);
 
 impl<'kvs> VisitSource<'kvs> for Pairs {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
         // What JSON cannot hold (a non-finite number) is kept as its text.
         let value = serde_json::to_value(&value).unwrap_or_else(|_| value.to_string().into());
-        self.0.insert(key.to_string(), value);
+        self.0.push((key.to_string(), value));
         Ok(())
     }
 }
@@ -48,7 +48,7 @@ struct Event<'a> {
     level: &'static str,
     target: &'a str,
     message: String,
-    pairs: serde_json::Map<String, serde_json::Value>,
+    pairs: Vec<(String, serde_json::Value)>,
 }
 
 fn human(event: &Event<'_>) -> String {
@@ -68,15 +68,15 @@ fn human(event: &Event<'_>) -> String {
 
 /// The event's own names win over a pair of the same name.
 fn json(event: Event<'_>) -> String {
-    let mut object = serde_json::Map::new();
-    object.insert("ts".to_owned(), event.ts.into());
-    object.insert("level".to_owned(), event.level.to_lowercase().into());
-    object.insert("target".to_owned(), event.target.into());
-    object.insert("message".to_owned(), event.message.into());
-    for (key, value) in event.pairs {
-        object.entry(key).or_insert(value);
-    }
-    serde_json::Value::Object(object).to_string()
+    const OWN: [&str; 4] = ["ts", "level", "target", "message"];
+    let own = [event.ts, event.level.to_lowercase(), event.target.to_owned(), event.message];
+    let own = OWN.iter().zip(own).map(|(name, text)| ((*name).to_owned(), text.into()));
+    let rest = event.pairs.into_iter().filter(|(name, _)| !OWN.contains(&name.as_str()));
+    let members: Vec<String> = own
+        .chain(rest)
+        .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name)))
+        .collect();
+    format!("{{{}}}", members.join(","))
 }
 
 #[cfg(test)]
@@ -123,6 +123,7 @@ mod tests {
         assert_eq!(event["target"], "switchboard::socket");
         assert_eq!(event["message"], "hello");
         assert_eq!(event["user"], "alice");
+        assert!(line.starts_with("{\"ts\":\""), "{line}");
         assert!(event["ts"].as_str().unwrap().ends_with('Z'));
     }
 }

@@ -19,6 +19,7 @@ pub mod local;
 pub mod logging;
 pub mod migrate;
 pub mod password_entry;
+pub mod reach;
 pub mod restore;
 pub mod run;
 pub mod send;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::auth::secret::token_id;
-use crate::commands::client::{self, Door, Link, Over, Reach};
+use crate::commands::client::{self, Door, Link, Over};
 use crate::commands::failure::Failure;
 use crate::commands::line::Settings;
+use crate::commands::reach::Reach;
 use crate::commands::terminal::print;
 use crate::protocol::topic::Topic;
 

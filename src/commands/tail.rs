@@ -3,9 +3,10 @@
 use chrono::Local;
 use serde_json::{Value, json};
 
-use crate::commands::client::{self, Door, Link, Over, Reach};
+use crate::commands::client::{self, Door, Link, Over};
 use crate::commands::failure::Failure;
 use crate::commands::line::Settings;
+use crate::commands::reach::Reach;
 use crate::commands::terminal::{one_line, print, tell};
 use crate::commands::transcript::Transcript;
 use crate::protocol::topic::Topic;

@@ -24,8 +24,8 @@ pub fn indented(text: &str) -> String {
 
 /// Control characters, line and paragraph separators, and those that turn the direction of text.
 fn is_unsafe(symbol: char) -> bool {
-    symbol.is_control()
-        || matches!(symbol, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let turns = matches!(symbol, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || symbol.is_control() || matches!(symbol, '\u{2028}' | '\u{2029}')
 }
 
 /// Writes a line to stdout.
