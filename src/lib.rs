@@ -21,6 +21,7 @@ pub mod actors;
 pub mod auth;
 pub mod boot;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod http;
 pub mod ids;
