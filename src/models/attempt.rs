@@ -15,7 +15,10 @@ use crate::models::store::{DbConn, MultiBackend, transaction};
 
 /// Enums kept as text: their names in the table, on the wire and in filters.
 macro_rules! kept_as_text {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? })+) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }
+    )+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[derive(AsExpression, FromSqlRow)]

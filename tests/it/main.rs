@@ -1,0 +1,7 @@
+//! Stories told against the real thing: real databases, real sockets.
+
+mod harness;
+
+mod model_accounts;
+mod model_chat;
+mod store_contract;
