@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod chat;
 mod model_accounts;
 mod model_chat;
 mod store_contract;
