@@ -43,6 +43,8 @@ use crate::socket::{census, wire};
 
 /// How old another node's heartbeat may be for it to count as live.
 const NODE_FRESH_S: i64 = 20;
+/// How long a close waits for the peer's own.
+const PEER_WAIT: Duration = Duration::from_secs(2);
 /// How often the drain looks whether all sockets are gone.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
@@ -95,7 +97,7 @@ pub fn serve(config: Config, options: ServeOptions) -> Result<(), String> {
 fn store_options(config: &Config) -> StoreOptions {
     StoreOptions {
         url: config.database_url.clone(),
-        readers: config.db_readers,
+        readers: narrow(config.db_readers),
         busy_timeout: Duration::from_secs(5),
         pool_wait: Duration::from_secs(5),
         exclusive: true,
@@ -109,7 +111,15 @@ fn open_store(config: &Config, options: ServeOptions) -> Result<Store, String> {
             info!("applied a migration name={name}");
         }
     } else {
-        store.check_schema().map_err(|fault| fault.to_string())?;
+        let schema = store.schema_state().map_err(|fault| fault.to_string())?;
+        if !schema.is_current() {
+            return Err(format!(
+                "the schema is not this version's: {} migration(s) to apply, {} unknown; run \
+                 `switchboard migrate`, or start without --no-migrate",
+                schema.pending.len(),
+                schema.unknown.len()
+            ));
+        }
     }
     Ok(store)
 }
@@ -146,10 +156,18 @@ fn settings(config: &Config) -> Settings {
         presence_grace: config.presence_grace,
         typing_ttl: config.typing_ttl,
         journal_keep: config.journal_keep,
-        journal_keep_events: config.journal_keep_events,
+        journal_keep_events: wide(config.journal_keep_events),
         attempts_keep: config.attempts_keep,
-        attempts_keep_rows: config.attempts_keep_rows,
+        attempts_keep_rows: wide(config.attempts_keep_rows),
     }
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn wide(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn limits(config: &Config) -> Limits {
@@ -164,7 +182,7 @@ fn limits(config: &Config) -> Limits {
         },
         login_attempts: config.login_attempts,
         login_window: config.login_window,
-        sockets: config.max_connections,
+        sockets: narrow(config.max_connections),
         sockets_per_address: config.max_connections_per_address,
         sockets_per_user: config.max_connections_per_user,
         refusal_delay_max: config.refusal_delay_max,
@@ -179,7 +197,7 @@ fn transport(config: &Config) -> Transport {
             stall: config.outbox_stall,
             linger: config.outbox_linger,
             overflow_close: wire::close(too_slow.code, too_slow.reason),
-            ..OutboxSettings::default()
+            peer_wait: PEER_WAIT,
         },
         wheel: WheelSettings { interval: config.heartbeat, pong_timeout: config.pong_timeout },
     }
@@ -312,15 +330,11 @@ fn serve_http(
 ) -> Result<Server, String> {
     let config = &state.config;
     let workers = Workers::new(Arc::clone(&state.house), transport(config));
-    let draining = drain(
-        Arc::clone(&state.house),
-        stopped,
-        config.drain_timeout,
-        config.restart_spread,
-    );
+    let draining =
+        drain(Arc::clone(&state.house), stopped, config.drain_timeout, config.restart_spread);
     let builder = Server::build()
         .workers(config.workers)
-        .max_concurrent_connections(usize::try_from(config.max_connections).unwrap_or(25_000).max(1_024))
+        .max_concurrent_connections(config.max_connections.max(1_024))
         .shutdown_timeout(5)
         .shutdown_signal(draining);
     server::build(builder, listeners, state, &workers, certificate)
@@ -356,7 +370,7 @@ fn watch_over(house: &Arc<House>, arbiter: &Arbiter, every: Duration, stop: watc
             tick.tick().await;
             if let Err(ruin) = watch.look() {
                 error!("giving up: {ruin}");
-                drop(stop.send(Stop::Ruin));
+                let _ = stop.send(Stop::Ruin);
                 return;
             }
         }
@@ -374,8 +388,14 @@ async fn listen_to_signals(stop: watch::Sender<Stop>, certificate: Option<Arc<Ce
     };
     loop {
         tokio::select! {
-            _ = terminate.recv() => return drop(stop.send(Stop::Restart)),
-            _ = interrupt.recv() => return drop(stop.send(Stop::Stop)),
+            _ = terminate.recv() => {
+                let _ = stop.send(Stop::Restart);
+                return;
+            }
+            _ = interrupt.recv() => {
+                let _ = stop.send(Stop::Stop);
+                return;
+            }
             _ = hangup.recv() => match certificate.as_deref().map(Certificate::reload) {
                 Some(Ok(())) => info!("the TLS certificate was read again"),
                 Some(Err(fault)) => error!("the TLS certificate in use stays: {fault}"),

@@ -231,15 +231,14 @@ fn replies() -> Vec<(&'static str, String)> {
     let subscribed = |recovered: bool, snapshot: Value| {
         ok(json!({
             "seq": 1300, "epoch": "5f2c9a", "recovered": recovered,
-            "snapshot": snapshot, "presence": [alice()],
+            "snapshot": snapshot, "presence": [alice()], "presence_count": 1,
         }))
     };
-    let limits = json!({"max_frame_bytes": 65536, "topics": 128, "rate": 20});
+    let limits = json!({"max_frame_bytes": 65536, "topics": 128, "rate": 50, "burst": 200});
     let welcome = json!({
         "session": "9c1f", "user": alice(), "role": "member", "server_time": stamp,
-        "heartbeat_ms": 25000, "expires_at": stamp, "limits": limits,
+        "heartbeat_ms": 25000, "expires_at": stamp, "epoch": "5f2c9a", "limits": limits,
     });
-    let removed = json!({"code": 4003, "message": "no longer a member"});
     let missing = Refusal::field("data.content", "required");
     vec![
         ("welcome", about("welcome", welcome)),
@@ -248,10 +247,10 @@ fn replies() -> Vec<(&'static str, String)> {
         ("ok to subscribe after a position", subscribed(true, Value::Null)),
         ("ok to history", ok(json!(page))),
         ("live", frame::notice("live", Some(&chat), Some(1300), None::<()>)),
-        ("unsubscribed", frame::notice("unsubscribed", Some(&chat), None, Some(removed))),
+        ("unsubscribed", frame::unsubscribed(&chat, 4003, "no longer a member")),
         ("auth.expiring", about("auth.expiring", json!({"in_ms": 30000}))),
         ("goodbye", about("goodbye", json!({"code": 1012, "retry_after_ms": 1830}))),
-        ("pong", about("pong", json!({"at": stamp}))),
+        ("pong", frame::pong(at())),
         ("error", frame::error(Some(&text), Some(&chat), &missing)),
         ("error to too many", frame::error(Some(&number), None, &Refusal::rate_limited(1200))),
     ]

@@ -263,7 +263,8 @@ impl Writer {
         let started = Instant::now();
         match self.attempt(&mut batch) {
             Ok(()) => self.conclude(batch),
-            Err(fault) if batch.len() > 1 => {
+            // A connection lost in a commit may have committed: to try again could do it twice.
+            Err(fault) if batch.len() > 1 && !matches!(fault, StoreError::Lost) => {
                 warn!(
                     "a batch failed and is retried job by job jobs={} cause={fault}",
                     batch.len()
@@ -293,7 +294,7 @@ impl Writer {
         });
         match std::panic::catch_unwind(guarded) {
             Ok(outcome) => {
-                if matches!(outcome, Err(StoreError::Broken(_))) {
+                if matches!(outcome, Err(StoreError::Broken(_) | StoreError::Lost)) {
                     self.reconnect();
                 }
                 outcome

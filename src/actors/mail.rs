@@ -52,6 +52,11 @@ pub fn answer<T: serde::Serialize>(value: &T) -> Answer {
     serde_json::value::to_raw_value(value).unwrap_or_default()
 }
 
+/// The `data` of a reply that has nothing to tell but that it was done.
+pub fn done() -> Answer {
+    answer(&serde_json::Map::new())
+}
+
 /// Who waits for the outcome of a command. Dropped unanswered, it answers `unavailable`, so that
 /// nobody waits for an actor that died.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 use crate::actors::authorize::require;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
-use crate::actors::mail::{Perform, answer, person};
+use crate::actors::mail::{Perform, done, person};
 use crate::actors::post::{self, PostJob};
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
@@ -72,7 +72,7 @@ impl RoomSupervisor {
             });
             self.typing.insert(key, timer);
         }
-        reply.send(Ok(answer(&())));
+        reply.send(Ok(done()));
     }
 }
 

@@ -23,11 +23,6 @@ use crate::protocol::topic::Topic;
 pub type Refused = (Option<Reference>, Option<Topic>, Refusal);
 
 #[derive(Serialize)]
-struct Pong {
-    at: String,
-}
-
-#[derive(Serialize)]
 struct Renewed {
     expires_at: Option<String>,
 }
@@ -69,8 +64,7 @@ impl Session {
     ) -> Result<(), Refused> {
         match (command, topic) {
             (Command::Ping, _) => {
-                let data = Pong { at: clock::rfc3339(clock::now_naive()) };
-                self.say(&frame::notice("pong", None, None, Some(data)));
+                self.say(&frame::pong(clock::now_naive()));
             }
             (Command::Subscribe(wish), Some(topic)) => {
                 let asked = self.subscribe(topic.clone(), wish, reference.clone());

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::house::House;
 use crate::actors::join::{self, Prepared};
-use crate::actors::mail::{Census, Join, Joined, Leave, Perform, Welcome, person, tell};
+use crate::actors::mail::{Census, Join, Joined, Leave, Perform, Welcome, done, person, tell};
 use crate::actors::post::delivery;
 use crate::actors::presence::Presence;
 use crate::auth::policy::Action;
@@ -187,7 +187,7 @@ pub fn publish<A: Owner>(
         if granted.is_ok() {
             owner.switchboard().tell_listeners(topic, body(wish));
         }
-        return reply.send(granted.map(|_| crate::actors::mail::answer(&())));
+        return reply.send(granted.map(|_| done()));
     }
     let asking = async move {
         house
@@ -198,7 +198,7 @@ pub fn publish<A: Owner>(
     ctx.spawn(asking.into_actor(owner).map(move |admitted, owner, _| {
         reply.send(admitted.map(|admission| {
             owner.switchboard().tell_listeners(admission.topic, body(wish));
-            crate::actors::mail::answer(&())
+            done()
         }));
     }));
 }

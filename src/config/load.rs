@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::config::parse::Rule;
@@ -234,6 +235,16 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Whether this is a developer's own machine: every address of BIND is loopback.
+    pub fn is_development(&self) -> bool {
+        self.is_loopback()
+    }
+
+    /// Whether `address` is one of TRUSTED_PROXIES.
+    pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 
     /// Whether every address bound to is this machine's own.

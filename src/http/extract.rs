@@ -127,8 +127,10 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = web::Query::<T>::from_query(request.query_string());
-        ready(parsed.map(|query| Self(query.into_inner())).map_err(|fault| {
-            ApiError(Refusal::field("query", fault.to_string()))
-        }))
+        ready(
+            parsed
+                .map(|query| Self(query.into_inner()))
+                .map_err(|fault| ApiError(Refusal::field("query", fault.to_string()))),
+        )
     }
 }

@@ -127,10 +127,12 @@ pub fn check_origin(
     has_token: bool,
     has_cookie: bool,
 ) -> Result<(), Rejected> {
-    let foreign = |rule| Err(Rejected {
-        status: StatusCode::FORBIDDEN,
-        refusal: Refusal { code: Code::Forbidden, ..Refusal::field("Origin", rule) },
-    });
+    let foreign = |rule| {
+        Err(Rejected {
+            status: StatusCode::FORBIDDEN,
+            refusal: Refusal { code: Code::Forbidden, ..Refusal::field("Origin", rule) },
+        })
+    };
     let headers = request.headers();
     if !headers.contains_key(header::ORIGIN) {
         if has_cookie && !has_token {

@@ -24,8 +24,10 @@ pub fn client_address(request: &HttpRequest, config: &Config) -> IpAddr {
         return peer;
     }
     let forwarded = request.headers().get_all("x-forwarded-for");
-    let hops: Vec<&str> =
-        forwarded.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).collect();
+    let hops: Vec<&str> = forwarded
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .collect();
     for hop in hops.into_iter().rev() {
         let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
         if !config.is_trusted_proxy(address) {

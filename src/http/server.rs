@@ -19,8 +19,9 @@ use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::AppConfig;
-use actix_web::{App, Error, HttpMessage, HttpResponse, web};
+use actix_web::{App, Error, HttpMessage, HttpResponse};
 use bytes::BytesMut;
+use futures_util::{Sink, SinkExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -188,9 +189,8 @@ pub fn build(
         let name = format!("http-{number}");
         let (state, workers) = (state.clone(), workers.clone());
         let listened = match certificate {
-            None => builder.listen(name, listener, move || {
-                service!(TcpStream, state, workers, false).tcp()
-            }),
+            None => builder
+                .listen(name, listener, move || service!(TcpStream, state, workers, false).tcp()),
             Some(certificate) => {
                 let config = certificate.server_config()?;
                 builder.listen(name, listener, move || {
@@ -205,12 +205,8 @@ pub fn build(
 
 /// Asks the App about an upgrade and does what it says. Faults of the stream end it silently: there
 /// is nobody left to tell.
-async fn upgrade<T>(
-    here: Rc<Worker>,
-    app: AppCall,
-    request: Request,
-    framed: Framed<T, h1::Codec>,
-) where
+async fn upgrade<T>(here: Rc<Worker>, app: AppCall, request: Request, framed: Framed<T, h1::Codec>)
+where
     T: AsyncRead + AsyncWrite + Unpin + Into<Io> + 'static,
 {
     let headers = request.headers();

@@ -73,7 +73,7 @@ async fn socket(request: &HttpRequest, state: &State, row: &'static PathRow) -> 
     if let Err(rejected) = handshake::check(request) {
         return rejected.response();
     }
-    if !request.extensions().contains_type::<Raw>() {
+    if !request.extensions().contains::<Raw>() {
         let rule = "websocket, alone and without a body";
         let refusal = Refusal::field("Upgrade", rule);
         return Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }.response();
@@ -194,12 +194,7 @@ async fn decide(
     Decided { who: Some(who), start: Start::Native { lone }, has_place: true }
 }
 
-fn attempt(
-    request: &HttpRequest,
-    state: &State,
-    who: Option<&Identity>,
-    stage: Stage,
-) -> Attempt {
+fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: Stage) -> Attempt {
     Attempt {
         client_ip: Some(peer::client_address(request, &state.config).to_string()),
         user_agent: peer::user_agent(request),

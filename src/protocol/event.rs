@@ -11,45 +11,59 @@ use crate::ids::{MessageId, UserId};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
-/// An event's `type` and `data`. Journaled ones carry a `seq`; the rest are ephemeral.
+/// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
+/// rest are ephemeral.
 #[derive(Debug, Clone, Serialize)]
-#[serde(tag = "type", content = "data")]
+#[serde(untagged)]
 pub enum EventBody {
-    #[serde(rename = "message.new")]
     MessageNew(MessageView),
-    #[serde(rename = "message.edited")]
     MessageEdited(MessageView),
-    #[serde(rename = "message.deleted")]
     MessageDeleted {
         id: MessageId,
         /// Who took it back.
         by: Option<UserId>,
     },
-    #[serde(rename = "read.marked")]
-    ReadMarked { user: UserId, seq: i64 },
-    #[serde(rename = "member.added")]
-    MemberAdded { member: MemberView, by: Option<UserId> },
-    #[serde(rename = "member.removed")]
-    MemberRemoved { user: UserId, by: Option<UserId> },
-    #[serde(rename = "member.promoted")]
-    MemberPromoted { user: UserId, role: MemberRole, by: Option<UserId> },
-    #[serde(rename = "conversation.changed")]
+    ReadMarked {
+        user: UserId,
+        seq: i64,
+    },
+    MemberAdded {
+        member: MemberView,
+        by: Option<UserId>,
+    },
+    MemberRemoved {
+        user: UserId,
+        by: Option<UserId>,
+    },
+    MemberPromoted {
+        user: UserId,
+        role: MemberRole,
+        by: Option<UserId>,
+    },
     ConversationChanged(ConversationView),
     /// On a person's inbox: they are now in this conversation.
-    #[serde(rename = "conversation.added")]
     ConversationAdded(ConversationView),
     /// On a person's inbox: they no longer are.
-    #[serde(rename = "conversation.removed")]
-    ConversationRemoved { topic: Topic },
+    ConversationRemoved {
+        topic: Topic,
+    },
     /// Ephemeral; gone after `expires_ms` unless repeated.
-    #[serde(rename = "typing")]
-    Typing { user: PersonView, on: bool, expires_ms: u64 },
+    Typing {
+        user: PersonView,
+        on: bool,
+        expires_ms: u64,
+    },
     /// Ephemeral; who came and who went, by person.
-    #[serde(rename = "presence")]
-    Presence { joined: Vec<PersonView>, left: Vec<PersonView> },
+    Presence {
+        joined: Vec<PersonView>,
+        left: Vec<PersonView>,
+    },
     /// Ephemeral; what a member told whoever is here.
-    #[serde(rename = "topic.published")]
-    Published { event: String, from: UserId, data: Option<Arc<RawValue>> },
+    Published {
+        event: String,
+        from: UserId,
+        data: Option<Arc<RawValue>>,
+    },
 }
 
 impl EventBody {
@@ -73,16 +87,32 @@ impl EventBody {
     }
 }
 
-/// One event on one topic.
-#[derive(Debug, Clone, Serialize)]
+/// One event on one topic. Written as `{type, topic, seq?, at, data}`.
+#[derive(Debug, Clone)]
 pub struct Event {
     pub topic: Topic,
     /// Its place in the topic's journal; absent for ephemeral events.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
     /// Server time.
-    #[serde(with = "clock::stamp")]
     pub at: NaiveDateTime,
-    #[serde(flatten)]
     pub body: EventBody,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    topic: &'a Topic,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<i64>,
+    #[serde(with = "clock::stamp")]
+    at: NaiveDateTime,
+    data: &'a EventBody,
+}
+
+impl Serialize for Event {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { topic, seq, at, body } = self;
+        Written { kind: body.name(), topic, seq: *seq, at: *at, data: body }.serialize(serializer)
+    }
 }

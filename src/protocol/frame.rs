@@ -4,9 +4,11 @@
 
 use std::borrow::Cow;
 
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::clock;
 use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
@@ -142,6 +144,19 @@ pub fn notice<T: Serialize>(
     data: Option<T>,
 ) -> String {
     text(&Outbound { kind, reference: None, topic, seq, data })
+}
+
+#[derive(Serialize)]
+struct Pong {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(with = "clock::stamp")]
+    at: NaiveDateTime,
+}
+
+/// The answer to a client's `ping`, with server time.
+pub fn pong(at: NaiveDateTime) -> String {
+    text(&Pong { kind: "pong", at })
 }
 
 #[derive(Serialize)]

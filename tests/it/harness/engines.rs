@@ -126,27 +126,27 @@ fn start() -> Option<Server> {
         std::os::unix::fs::chown(&folder, Some(user), Some(group)).unwrap();
     }
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let cluster = folder.join("cluster");
-    let mut initdb = as_owner(Command::new(programs.join("initdb")), owner, &folder);
-    initdb.args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]);
-    initdb.args(["--locale=C", "--pgdata"]).arg(&cluster);
-    said_yes(&initdb.output().unwrap());
     let keeper = keep(&programs, &folder, owner);
     Some(Server { folder, _keeper: keeper })
 }
 
-/// Starts the server under a shell that stops it, and removes its folder, when this process ends
-/// in whatever way: then the pipe to the shell closes.
+/// Makes and starts the server under a shell that stops it and removes its folder when this
+/// process ends in whatever way: then the pipe to the shell closes.
 fn keep(programs: &Path, folder: &Path, owner: Option<(u32, u32)>) -> Child {
     const SCRIPT: &str = r#"
-        "$0/pg_ctl" start --wait --silent --timeout=120 --pgdata="$1/cluster" --log="$1/log" \
+        trap '' PIPE
+        "$0/initdb" --username=postgres --auth=trust --no-sync --encoding=UTF8 --locale=C \
+            --pgdata="$1/cluster" > "$1/log" 2>&1 \
+        && "$0/pg_ctl" start --wait --silent --timeout=120 --pgdata="$1/cluster" --log="$1/log" \
             --options="-c listen_addresses='' -c unix_socket_directories='$1' -c fsync=off \
                 -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 \
                 -c shared_buffers=32MB -c autovacuum=off" \
-            || exit 1
-        echo ready
+        && echo ready
+        # Without a start nothing is ever written: the closed pipe tells the story, which reads the
+        # log and then ends.
+        test -e "$1/cluster/postmaster.pid" || exec 1>&-
         cat > /dev/null
-        "$0/pg_ctl" stop --silent --mode=immediate --pgdata="$1/cluster" > /dev/null
+        "$0/pg_ctl" stop --silent --mode=immediate --pgdata="$1/cluster"
         rm -rf "$1"
     "#;
     let mut shell = as_owner(Command::new("sh"), owner, folder);

@@ -1,0 +1,199 @@
+//! ROUTES: every REST route and page on one page, and how they are put together.
+
+use actix_web::web;
+
+use crate::http::{
+    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages, sessions, tokens,
+    upgrade,
+};
+use crate::http::state::State;
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Anyone,
+    SignedIn,
+    Admin,
+}
+
+/// One row of [`ROUTES`].
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    pub method: &'static str,
+    /// Without a trailing slash; `{name}` stands for one segment.
+    pub path: &'static str,
+    pub access: Access,
+    /// Whether an unsafe request by cookie alone needs no CSRF token.
+    pub csrf_exempt: bool,
+}
+
+const fn row(method: &'static str, path: &'static str, access: Access) -> Route {
+    Route { method, path, access, csrf_exempt: false }
+}
+
+const fn exempt(method: &'static str, path: &'static str) -> Route {
+    Route { method, path, access: Access::Anyone, csrf_exempt: true }
+}
+
+/// Every route but those of sockets, which are `paths::PATHS`.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    row("GET", "/healthz", Access::Anyone),
+    row("GET", "/readyz", Access::Anyone),
+    row("GET", "/metrics", Access::Admin),
+    row("GET", "/api/v1/server", Access::Anyone),
+    row("GET", "/api/v1/openapi.json", Access::Anyone),
+    row("GET", "/api/v1/diagnostics/self", Access::Anyone),
+    row("GET", "/api/v1/diagnostics/attempts", Access::Admin),
+    row("GET", "/api/v1/diagnostics/statistics", Access::Admin),
+    row("GET", "/api/v1/conversations", Access::SignedIn),
+    row("POST", "/api/v1/conversations", Access::SignedIn),
+    row("GET", "/api/v1/conversations/public", Access::SignedIn),
+    row("GET", "/api/v1/conversations/unread", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}", Access::SignedIn),
+    row("PATCH", "/api/v1/conversations/{key}", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/messages", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/messages", Access::SignedIn),
+    row("PATCH", "/api/v1/conversations/{key}/messages/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/conversations/{key}/messages/{id}", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/read", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/members", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/members", Access::SignedIn),
+    row("DELETE", "/api/v1/conversations/{key}/members/{user}", Access::SignedIn),
+    row("PATCH", "/api/v1/conversations/{key}/members/{user}", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/join", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/leave", Access::SignedIn),
+    row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
+];
+
+/// The methods that routes with this path have; none when no route has it.
+pub fn methods_of(path: &str) -> Vec<&'static str> {
+    let path = path.trim_end_matches('/');
+    let mut found: Vec<&'static Route> =
+        ROUTES.iter().filter(|route| meets(route.path, path)).collect();
+    // Paths without variables are registered first, so their methods alone count.
+    if found.iter().any(|route| !route.path.contains('{')) {
+        found.retain(|route| !route.path.contains('{'));
+    }
+    found.into_iter().map(|route| route.method).collect()
+}
+
+fn meets(route: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (route.trim_end_matches('/').split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(name), Some(part)) if name.starts_with('{') && !part.is_empty() => {}
+            (Some(name), Some(part)) if name == part => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Registers everything that is served.
+pub fn configure(cfg: &mut web::ServiceConfig, state: &State) {
+    cfg.app_data(web::Data::new(state.clone()))
+        .app_data(web::PayloadConfig::new(state.config.request_max_size));
+    register(cfg, state.config.echo);
+}
+
+fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
+    operations::configure(cfg);
+    openapi::configure(cfg);
+    diagnostics::configure(cfg);
+    accounts::configure(cfg);
+    sessions::configure(cfg);
+    tokens::configure(cfg);
+    chat::configure(cfg);
+    messages::configure(cfg);
+    members::configure(cfg);
+    pages::configure(cfg);
+    upgrade::configure(cfg, has_echo);
+    cfg.default_service(web::to(middleware::not_found));
+}
+
+/// Puts the middleware around an App; a macro because the result's type has no name.
+macro_rules! wrap {
+    ($app:expr, $state:expr) => {
+        $app.wrap($crate::http::middleware::cors(&$state.config))
+            .wrap(actix_web::middleware::NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn($crate::http::middleware::dress))
+    };
+}
+pub(crate) use wrap;
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::{Method, StatusCode};
+    use actix_web::test::{self, TestRequest};
+    use actix_web::App;
+    use actix_web::middleware::{NormalizePath, from_fn};
+
+    use super::*;
+
+    fn example(path: &str) -> String {
+        let parts = path.split('/').map(|part| if part.starts_with('{') { "7" } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    #[test]
+    fn no_route_stands_twice_in_the_table() {
+        for route in ROUTES {
+            let same = |other: &&Route| (other.method, other.path) == (route.method, route.path);
+            assert_eq!(ROUTES.iter().filter(same).count(), 1, "{} {}", route.method, route.path);
+        }
+    }
+
+    #[test]
+    fn a_path_without_variables_wins_over_one_with() {
+        assert_eq!(methods_of("/api/v1/conversations/public"), ["GET"]);
+        assert_eq!(methods_of("/api/v1/conversations/7/"), ["GET", "PATCH"]);
+        assert!(methods_of("/api/v1/nothing").is_empty());
+    }
+
+    #[actix_web::test]
+    async fn every_route_of_the_table_is_served() {
+        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
+        let app = test::init_service(app).await;
+        for route in ROUTES {
+            let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+            for ending in ["", "/"] {
+                let uri = format!("{}{ending}", example(route.path));
+                let request = TestRequest::with_uri(&uri).method(method.clone()).to_request();
+                let status = test::call_service(&app, request).await.status();
+                assert_ne!(status, StatusCode::NOT_FOUND, "{} {uri}", route.method);
+                assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{} {uri}", route.method);
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_no_route_serves_is_answered_in_one_shape() {
+        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
+        let app = test::init_service(app).await;
+        let call = |method: Method, uri: &str| {
+            test::call_service(&app, TestRequest::with_uri(uri).method(method).to_request())
+        };
+        let missing = call(Method::GET, "/api/v1/nothing?token=secret").await;
+        assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+        assert!(missing.headers().contains_key("x-request-id"));
+        let body: serde_json::Value = test::read_body_json(missing).await;
+        assert_eq!(body["error"]["code"], "not_found");
+
+        let wrong = call(Method::DELETE, "/api/v1/conversations").await;
+        assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(wrong.headers().get("allow").unwrap(), "GET, POST");
+        let body: serde_json::Value = test::read_body_json(wrong).await;
+        assert_eq!(body["error"]["field"], "method");
+
+        let options = call(Method::OPTIONS, "/api/v1/nothing").await;
+        assert_eq!(options.status(), StatusCode::NO_CONTENT);
+
+        let page = call(Method::GET, "/nothing").await;
+        assert_eq!(page.status(), StatusCode::NOT_FOUND);
+        let kind = page.headers().get("content-type").unwrap();
+        assert_eq!(kind, "text/html; charset=utf-8");
+    }
+}
