@@ -3,6 +3,7 @@
 mod harness;
 
 mod chat;
+mod close_codes;
 mod model_accounts;
 mod model_chat;
 mod store_contract;

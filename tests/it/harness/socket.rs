@@ -226,3 +226,17 @@ impl Socket {
         self.ends().await
     }
 }
+
+/// Tries until it holds; fails the story when it does not in time.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let mut again = tokio::time::interval(Duration::from_millis(20));
+    let trying = async {
+        loop {
+            again.tick().await;
+            if holds().await {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, trying).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
