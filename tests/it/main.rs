@@ -2,8 +2,13 @@
 
 mod harness;
 
+mod attempts;
 mod chat;
 mod close_codes;
+mod limits;
 mod model_accounts;
 mod model_chat;
+mod owners;
+mod presence;
+mod replay;
 mod store_contract;

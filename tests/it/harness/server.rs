@@ -8,12 +8,12 @@ use switchboard::actors::house::House;
 use switchboard::actors::lane::Fault;
 use switchboard::auth::identity::Role;
 use switchboard::boot::{self, ServeOptions, Stop};
-use switchboard::models::store::DbConn;
+use switchboard::models::store::{DbConn, Store};
 use tokio::sync::{oneshot, watch};
 
 use super::engines::Database;
 use super::people::{Person, config};
-use super::socket::PATIENCE;
+use super::socket::{PATIENCE, until};
 
 /// A running server and its database.
 pub struct Server {
@@ -92,13 +92,20 @@ impl Server {
 
     /// Stops, waits for the end, and hands its database on.
     pub async fn stops(mut self) -> Database {
+        let house = Arc::downgrade(&self.house);
         // A story may have asked already.
         drop(self.stop.send(Stop::Restart));
         let thread = self.thread.take().unwrap();
         let ending = tokio::task::spawn_blocking(move || thread.join());
         let ended = tokio::time::timeout(PATIENCE * 2, ending).await;
         ended.expect("the server ends in time").unwrap().unwrap().unwrap();
-        self.database.take().unwrap()
+        let database = self.database.take().unwrap();
+        drop(self);
+        // Its threads let go of the database as they end.
+        until("nothing of the server is left", async || house.strong_count() == 0).await;
+        let is_free = async || Store::open(database.options()).is_ok();
+        until("the database is let go of", is_free).await;
+        database
     }
 }
 
