@@ -11,4 +11,5 @@ mod model_chat;
 mod owners;
 mod presence;
 mod replay;
+mod slow_reader;
 mod store_contract;

@@ -1,6 +1,7 @@
 //! Faults inside: a panic costs what panicked and nothing else.
 
 use serde_json::json;
+use switchboard::actors::mail::{CollapseSession, tell};
 use switchboard::protocol::topic::Owner;
 
 use crate::harness::server::Server;
@@ -65,4 +66,33 @@ async fn the_death_of_one_owner_is_not_felt_by_the_topics_of_another() {
     server.house.owners.collapse(Owner::NotificationHub);
     ada_1.says(&room, "unmoved").await;
     bob_1.hears_message("unmoved").await;
+}
+
+#[tokio::test]
+async fn a_panic_in_a_session_costs_that_socket_alone() {
+    let server = Server::start_with(&[("presence_grace", "50ms")]).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let mut witness = bob.connects().await;
+    let room = witness.opens_room("general", &[&ada]).await;
+    witness.joins(&room).await;
+    let (mut doomed, mut neighbor) = (ada.opens("/ws/v1/").await, ada.connects().await);
+    let welcome = doomed.hears("welcome").await;
+    doomed.joins(&room).await;
+    witness.hears("presence").await;
+    let (worker, number) =
+        welcome["data"]["session"].as_str().unwrap().split_once('-').expect("worker and number");
+    let worker = usize::from_str_radix(worker, 16).unwrap();
+    let session = u64::from_str_radix(number, 16).unwrap();
+    tell(&server.house.exchange.worker(worker).unwrap(), CollapseSession { session });
+    assert_eq!(doomed.ends().await.code, Some(1011));
+    neighbor.is_served().await;
+    // It has left the topic as any other socket does.
+    let gone = witness.hears("presence").await;
+    assert_eq!(gone["data"]["left"][0]["username"], "ada");
+    for _ in 0..4 {
+        ada.connects().await.is_served().await;
+    }
+    neighbor.joins(&room).await;
+    witness.says(&room, "all is well").await;
+    neighbor.hears_message("all is well").await;
 }
