@@ -59,9 +59,9 @@ async fn refused_attempts_are_recorded_with_code_and_reason() {
     lines.extend(UPGRADE);
     assert_eq!(Wire::connect(server.address).await.asks(&lines).await.unwrap().status, 403);
 
-    let row = one_that(&server, "no credential", |row| row.user.is_none()
-        && row.close_code == Some(4001)
-        && row.ended_at.is_some());
+    let row = one_that(&server, "no credential", |row| {
+        row.user.is_none() && row.close_code == Some(4001) && row.ended_at.is_some()
+    });
     let row = row.await;
     assert_eq!((row.outcome, row.successful), (Outcome::Refused, false));
     assert_eq!(row.reason, "sign in first: no credential was shown");

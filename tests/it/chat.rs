@@ -321,7 +321,8 @@ async fn what_is_not_a_request_is_answered_and_never_closes_the_socket() {
     let mut socket = ada.connects().await;
     let reply = socket.asks("teleport", None, json!({})).await;
     assert_eq!(reply["code"], "unknown_type");
-    for text in ["", "nonsense", "[1,2]", "5", "{}", r#"{"type":5}"#, r#"{"type":"ping","ref":{}}"#] {
+    for text in ["", "nonsense", "[1,2]", "5", "{}", r#"{"type":5}"#, r#"{"type":"ping","ref":{}}"#]
+    {
         socket.sends_text(text).await;
         let error = socket.hears("error").await;
         assert_eq!(error["code"], "bad_request", "{text}: {error}");

@@ -192,10 +192,7 @@ async fn one_connection_too_many_closes_with_4029_and_room_is_made_by_leaving() 
     let first = ada.connects().await;
     let _second = ada.connects().await;
     let mut third = ada.opens("/ws/v1/").await;
-    assert_eq!(
-        third.ends().await,
-        ended(4029, "too many connections: at most 2 for one user")
-    );
+    assert_eq!(third.ends().await, ended(4029, "too many connections: at most 2 for one user"));
     assert!(third.next().await.unwrap()["retry_after_ms"].is_u64());
     bob.connects().await.is_served().await;
     first.leaves().await;

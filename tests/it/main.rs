@@ -5,6 +5,8 @@ mod harness;
 mod attempts;
 mod chat;
 mod close_codes;
+mod crash;
+mod hostile;
 mod limits;
 mod model_accounts;
 mod model_chat;

@@ -14,7 +14,8 @@ use crate::harness::wire::{Frame, Wire, head, masked};
 /// What "memory stays flat" means, in bytes of growth.
 const FLAT_BYTES: u64 = 20 * 1_024 * 1_024;
 /// Limits out of the way of a flood.
-const FLOOD: [(&str, &str); 2] = [("frames_per_second", "0"), ("messages_per_second_per_user", "0")];
+const FLOOD: [(&str, &str); 2] =
+    [("frames_per_second", "0"), ("messages_per_second_per_user", "0")];
 const FIN_TEXT: u8 = 0x81;
 
 async fn opens_narrow(person: &Person) -> Wire {
@@ -144,14 +145,21 @@ async fn a_frame_that_breaks_the_protocol_is_closed_with_its_code() {
 
 #[tokio::test]
 async fn a_peer_that_answers_no_ping_is_let_go() {
-    let settings = [("heartbeat", "100ms"), ("pong_timeout", "100ms")];
+    let settings = [("heartbeat", "300ms"), ("pong_timeout", "2s")];
     let server = Server::start_with(&settings).await;
     let ada = server.person("ada").await;
     let mut mute = opens_narrow(&ada).await;
     let mut lively = ada.connects().await;
     let mut pings = 0;
-    while let Some(frame) = mute.frame().await {
-        pings += usize::from(frame.opcode == 9);
+    let until_let_go = async {
+        while let Some(frame) = mute.frame().await {
+            pings += usize::from(frame.opcode == 9);
+        }
+    };
+    tokio::select! {
+        () = until_let_go => {}
+        // Reading is what answers pings.
+        frame = lively.next() => panic!("the lively one hears nothing but pings: {frame:?}"),
     }
     assert!(pings >= 1, "it was asked before it was let go");
     lively.is_served().await;
@@ -159,13 +167,13 @@ async fn a_peer_that_answers_no_ping_is_let_go() {
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_not_waited_for() {
-    let server = Server::start_with(&[("request_timeout", "300ms")]).await;
-    let ada = server.person("ada").await;
+    let server = Server::start_with(&[("request_timeout", "1s")]).await;
+    let mut lively = server.person("ada").await.connects().await;
     for begun in ["GET /ws/v1/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", "G"] {
         let mut wire = Wire::connect(server.address).await;
         wire.sends(begun.as_bytes()).await;
         let answer = wire.answer().await;
         assert!(answer.is_none_or(|answer| answer.status == 408));
     }
-    ada.connects().await.is_served().await;
+    lively.is_served().await;
 }

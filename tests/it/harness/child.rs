@@ -23,7 +23,8 @@ pub struct Child {
 pub fn enroll(database: &Database, names: &[&str]) -> Vec<Person> {
     let store = database.open();
     store.migrate().unwrap();
-    let enroll = |name: &&str| store.write(|conn| Person::enroll(conn, name, Role::Member)).unwrap();
+    let enroll =
+        |name: &&str| store.write(|conn| Person::enroll(conn, name, Role::Member)).unwrap();
     names.iter().map(enroll).collect()
 }
 

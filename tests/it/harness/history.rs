@@ -70,10 +70,12 @@ fn honest() -> (Vec<Sent>, Vec<Seen>) {
         acked: (number != 4).then_some(i64::from(number) + 1),
     });
     let mut seen = vec![Seen { seq: 1, client_id: None }];
-    seen.extend((1..=6).map(|number| Seen {
-        seq: i64::from(number) + 1,
-        client_id: Some(format!("c{number}")),
-    }));
+    seen.extend(
+        (1..=6).map(|number| Seen {
+            seq: i64::from(number) + 1,
+            client_id: Some(format!("c{number}")),
+        }),
+    );
     (sent.collect(), seen)
 }
 

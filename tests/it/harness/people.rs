@@ -43,7 +43,7 @@ impl Person {
         let user = user::insert(conn, NewUser { role, ..NewUser::member(name, "!") })?;
         let (cookie, opaque) = (secret::cookie_key(), secret::opaque_token());
         let at = clock::now_naive();
-        let ends_at = at + chrono::Duration::days(1);
+        let ends_at = at + chrono::Duration::days(90);
         let login = login::insert(
             conn,
             NewLogin {
@@ -146,7 +146,11 @@ pub fn settings(database_url: &str, wanted: &[(&str, &str)]) -> BTreeMap<String,
         ("restart_spread", "1s"),
         ("allow_isolated_nodes", "true"),
     ];
-    usual.iter().chain(wanted).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    usual
+        .iter()
+        .chain(wanted)
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// The same, read and checked.

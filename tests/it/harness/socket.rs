@@ -8,10 +8,10 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::Message;
 
 /// How long anything may take before a story fails. Generous: machines are busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,8 +71,7 @@ impl Socket {
                 }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => {
-                    self.ended
-                        .get_or_insert(Ended { code: None, reason: "cut".to_owned() });
+                    self.ended.get_or_insert(Ended { code: None, reason: "cut".to_owned() });
                     return None;
                 }
             }
@@ -110,9 +109,8 @@ impl Socket {
 
     /// The first `message.new` with this text.
     pub async fn hears_message(&mut self, content: &str) -> Value {
-        let wanted = |frame: &Value| {
-            frame["type"] == "message.new" && frame["data"]["content"] == content
-        };
+        let wanted =
+            |frame: &Value| frame["type"] == "message.new" && frame["data"]["content"] == content;
         self.hears_that(content, wanted).await
     }
 
@@ -124,6 +122,11 @@ impl Socket {
     /// Forgets what was passed over.
     pub fn forgets(&mut self) {
         self.passed.clear();
+    }
+
+    /// Sends a text frame; whether the connection still took it.
+    pub async fn tries_to_send(&mut self, text: &str) -> bool {
+        self.stream.send(Message::text(text)).await.is_ok()
     }
 
     /// Sends a text frame as it is.

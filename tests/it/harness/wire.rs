@@ -57,6 +57,14 @@ impl Wire {
         tokio::time::timeout(PATIENCE, sending).await.expect("bytes are taken in time").is_ok()
     }
 
+    /// Says that no more will be sent, and reads all that is still answered.
+    pub async fn finishes(&mut self) -> Vec<u8> {
+        // The peer may have closed first.
+        drop(self.stream.shutdown().await);
+        while self.more().await {}
+        std::mem::take(&mut self.read)
+    }
+
     async fn more(&mut self) -> bool {
         let reading = self.stream.read_buf(&mut self.read);
         let read = tokio::time::timeout(PATIENCE, reading).await.expect("bytes in time");
@@ -140,6 +148,16 @@ pub const UPGRADE: [&str; 4] = [
     "Sec-WebSocket-Version: 13",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
+
+/// The whole frames at the beginning of `bytes`.
+pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    while let Some((frame, length)) = parse(bytes) {
+        frames.push(frame);
+        bytes = &bytes[length..];
+    }
+    frames
+}
 
 fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
