@@ -1,7 +1,7 @@
 //! Stories about time, told with the clock moved: in a process of their own, for the clock is the
 //! whole process's. One test, so that no two move it at once.
 
-#[expect(dead_code, unused_imports, reason = "these stories need a part of the harness")]
+#[expect(dead_code, reason = "these stories need a part of the harness")]
 #[path = "it/harness/mod.rs"]
 mod harness;
 

@@ -290,6 +290,9 @@ async fn a_credential_renewed_in_place_keeps_the_socket_open() {
     renewed.is_served().await;
 }
 
+/// A path, the headers, and the subprotocol that is to be chosen.
+type Way<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+
 #[tokio::test]
 async fn a_credential_may_come_by_header_subprotocol_query_or_cookie() {
     let server = Server::start().await;
@@ -300,7 +303,7 @@ async fn a_credential_may_come_by_header_subprotocol_query_or_cookie() {
     let offered = format!("switchboard.v1, bearer.{}", ada.token);
     let cookie = format!("theme=dark; sessionid={}", ada.cookie);
     let query = format!("/ws/v1/?token={}", ada.token);
-    let ways: [(&str, &[(&str, &str)], Option<&str>); 6] = [
+    let ways: [Way<'_>; 6] = [
         ("/ws/v1/", &[("authorization", &bearer)], None),
         ("/ws/v1", &[("authorization", &opaque)], None),
         ("/ws/v1/", &[("sec-websocket-protocol", &offered)], Some("switchboard.v1")),

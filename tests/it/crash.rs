@@ -46,7 +46,7 @@ async fn talks_until_killed(
             let index = usize::try_from(frame["ref"].as_u64().unwrap()).unwrap();
             sent[index].acked = frame["data"]["seq"].as_i64();
             waiting -= 1;
-            drop(acks.send(()));
+            let _ = acks.send(());
         }
         assert_ne!(frame["type"], "error", "{frame}");
     }
@@ -112,7 +112,7 @@ async fn keeps_its_word(database: Database) {
             }
         };
         tokio::time::timeout(PATIENCE * 2, counting).await.expect("acknowledgements flow");
-        child.is_killed();
+        child.dies();
         for (sender, talk) in talking.into_iter().enumerate() {
             sent[sender] = talk.await.unwrap();
         }

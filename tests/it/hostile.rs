@@ -75,7 +75,7 @@ const ODD: &[&str] = &[
 fn odd_value(seeded: &mut Seeded, depth: usize) -> Value {
     match seeded.below(9) {
         0 => Value::Null,
-        1 => json!(seeded.next() % 2 == 0),
+        1 => json!(seeded.below(2) == 0),
         2 => json!(seeded.next()),
         3 => json!(i64::from_ne_bytes(seeded.next().to_ne_bytes())),
         4 => json!(f64::MAX),

@@ -79,7 +79,7 @@ impl Child {
     }
 
     /// kill -9.
-    pub fn is_killed(mut self) {
+    pub fn dies(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }

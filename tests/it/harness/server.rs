@@ -94,7 +94,7 @@ impl Server {
     pub async fn stops(mut self) -> Database {
         let house = Arc::downgrade(&self.house);
         // A story may have asked already.
-        drop(self.stop.send(Stop::Restart));
+        let _ = self.stop.send(Stop::Restart);
         let thread = self.thread.take().unwrap();
         let ending = tokio::task::spawn_blocking(move || thread.join());
         let ended = tokio::time::timeout(PATIENCE * 2, ending).await;
@@ -112,6 +112,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // It ends by itself; no story waits for it.
-        drop(self.stop.send(Stop::Restart));
+        let _ = self.stop.send(Stop::Restart);
     }
 }
