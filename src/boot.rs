@@ -221,10 +221,14 @@ fn furnish(
 ) -> Result<(Arc<House>, std::thread::JoinHandle<()>), String> {
     let exchange = Arc::new(Exchange::new(config.workers));
     let authenticator = Arc::new(Authenticator::new(Arc::clone(tokens)));
-    let (hears, forgets) = (Arc::clone(&exchange), Arc::clone(&authenticator));
+    // The writer holds the layer, which holds this ear: a strong hold on the authenticator, which
+    // holds the lane, would keep the writer and its database for good.
+    let (hears, forgets) = (Arc::clone(&exchange), Arc::downgrade(&authenticator));
     let ear: Ear = Arc::new(move |heard: Heard| {
-        if let Heard::Envelope(Envelope::Revoked { whom, .. }) = &heard {
-            forgets.forget(*whom);
+        if let Heard::Envelope(Envelope::Revoked { whom, .. }) = &heard
+            && let Some(authenticator) = forgets.upgrade()
+        {
+            authenticator.forget(*whom);
         }
         hears.hear(heard);
     });

@@ -13,7 +13,8 @@ use chrono::NaiveDateTime;
 
 use crate::actors::house::House;
 use crate::actors::mail::{
-    Census, Farewell, Joined, Outbound, Revoke, Seat, TakeCensus, Unseat, person, tell,
+    Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Revoke, Seat, TakeCensus,
+    Unseat, person, tell,
 };
 use crate::actors::replay;
 use crate::actors::seats::{Hole, Seats, Sink};
@@ -270,6 +271,19 @@ impl Handler<Farewell> for Fanout {
         });
         for address in all {
             tell(&address, farewell.clone());
+        }
+    }
+}
+
+impl Handler<CollapseSession> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, collapse: CollapseSession, _: &mut Context<Self>) {
+        let address = with_floor(|floor| {
+            floor.residents.get(&collapse.session).map(|resident| resident.address.clone())
+        });
+        if let Some(address) = address {
+            tell(&address, Collapse);
         }
     }
 }

@@ -276,6 +276,13 @@ pub struct Probe;
 #[rtype(result = "()")]
 pub struct Collapse;
 
+/// To a worker's fan-out: makes one session panic. Sent by fault tests alone, too.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CollapseSession {
+    pub session: u64,
+}
+
 /// The identity as others see it.
 pub fn person(who: &Identity) -> PersonView {
     PersonView {

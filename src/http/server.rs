@@ -39,8 +39,6 @@ use crate::socket::io::{self, Io};
 use crate::socket::outbox::{Outbox, OutboxSettings};
 use crate::socket::wheel::{Wheel, WheelSettings};
 
-/// How long a request head may take to arrive, an attack by slowness included.
-const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 /// How long an idle keep-alive connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a refused upgrade's connection is drained before it is dropped.
@@ -111,7 +109,7 @@ macro_rules! service {
         let filled = Rc::clone(&cell);
         HttpService::<$stream, _, _>::build()
             .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_PATIENCE)
+            .client_request_timeout(state.config.request_timeout)
             .client_disconnect_timeout(Duration::from_secs(1))
             .on_connect_ext(|stream: &$stream, extensions| {
                 let tcp = tcp_of(stream);

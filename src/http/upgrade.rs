@@ -199,7 +199,7 @@ fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: 
     Attempt {
         client_ip: Some(peer::client_address(request, &state.config).to_string()),
         user_agent: peer::user_agent(request),
-        path: request.path().chars().take(255).collect(),
+        path: path_of(request),
         user: who.map(|who| who.user),
         username: who.map(|who| who.username.to_string()).unwrap_or_default(),
         role: who.map(|who| who.role.to_string()).unwrap_or_default(),
@@ -211,6 +211,12 @@ fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: 
         ended_at: None,
         duration_ms: None,
     }
+}
+
+/// The path as documents write it, with its closing slash, which routing takes away.
+fn path_of(request: &HttpRequest) -> String {
+    let path: String = request.path().trim_end_matches('/').chars().take(254).collect();
+    path + "/"
 }
 
 /// Records and logs one attempt: one line and one row each.

@@ -2,6 +2,16 @@
 
 mod harness;
 
+mod attempts;
+mod chat;
+mod close_codes;
+mod crash;
+mod hostile;
+mod limits;
 mod model_accounts;
 mod model_chat;
+mod owners;
+mod presence;
+mod replay;
+mod slow_reader;
 mod store_contract;

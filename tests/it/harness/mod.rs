@@ -1,5 +1,13 @@
-//! What stories stand on: databases of both engines.
+//! What stories stand on: databases of both engines, servers in this process and beside it, and
+//! people who talk to them.
 //!
 //! **Never:** assertions about the product; those are the stories' own.
 
+pub mod child;
 pub mod engines;
+pub mod history;
+pub mod people;
+pub mod seeded;
+pub mod server;
+pub mod socket;
+pub mod wire;
