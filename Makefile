@@ -21,7 +21,7 @@ check:
 	.ci/run
 
 bench:
-	cargo bench
+	cargo run --release -- bench
 
 # RFC 6455, by Autobahn's cases, against the built server.
 conformance:
