@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, 
 
 use crate::commands::failure::Failure;
 use crate::commands::{
-    backup, changepassword, createsuperuser, createuser, restore, send, serve, tail, token,
+    backup, bench, changepassword, createsuperuser, createuser, restore, send, serve, tail, token,
 };
 use crate::config::{Config, SETTINGS, Setting};
 
@@ -48,6 +48,8 @@ pub enum Verb {
     Tail(tail::Tail),
     /// Say something on a topic
     Send(send::Send),
+    /// Measure this machine: fan-out, ingest, memory, connects, stalled readers
+    Bench(bench::BenchArgs),
 }
 
 /// Rooms, notifications and dispatch boards over WebSocket and REST, in one process.

@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod backup;
+pub mod bench;
 pub mod changepassword;
 pub mod check;
 pub mod client;

@@ -6,8 +6,8 @@ use crate::commands::failure::Failure;
 use crate::commands::line::{Line, Settings, Verb};
 use crate::commands::terminal::{one_line, tell};
 use crate::commands::{
-    backup, changepassword, check, createsuperuser, createuser, demo, migrate, restore, send,
-    serve, tail, token,
+    backup, bench, changepassword, check, createsuperuser, createuser, demo, migrate, restore,
+    send, serve, tail, token,
 };
 use crate::config::parse::LogFormat;
 
@@ -37,6 +37,7 @@ fn run(line: Line, start_logger: impl Fn(LogFormat)) -> Result<(), Failure> {
             start_logger(LogFormat::Human);
             send::run(&send, &settings)
         }
+        Verb::Bench(wish) => bench::run(wish).map_err(Failure),
         verb => with_settings(verb, &settings, start_logger),
     }
 }
@@ -61,5 +62,6 @@ fn with_settings(
         Verb::Token(token) => token::run(&token, &config),
         Verb::Tail(tail) => tail::run(&tail, settings),
         Verb::Send(send) => send::run(&send, settings),
+        Verb::Bench(wish) => bench::run(wish).map_err(Failure),
     }
 }

@@ -14,7 +14,7 @@ use utoipa::{Modify, OpenApi};
 use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, ROUTES};
-use crate::http::{chat, diagnostics, members, messages};
+use crate::http::{accounts, chat, diagnostics, members, messages, passwords, people, sessions};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The ways to show a credential, as the description names them.
@@ -29,6 +29,22 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
         license(name = "MIT OR Apache-2.0")
     ),
     paths(
+        accounts::login,
+        accounts::logout,
+        accounts::refresh,
+        accounts::register,
+        accounts::me,
+        accounts::change,
+        passwords::change,
+        passwords::ask_reset,
+        passwords::confirm_reset,
+        people::search,
+        people::set_role,
+        people::deactivate,
+        people::activate,
+        sessions::list,
+        sessions::end,
+        sessions::end_others,
         chat::list_conversations,
         chat::list_public,
         chat::count_unread,

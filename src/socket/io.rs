@@ -87,7 +87,10 @@ impl Io {
     /// # Errors
     /// As [`Io::try_write_vectored`].
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.try_write_vectored(&[IoSlice::new(bytes)])
+        match self {
+            Self::Plain(stream) => stream.try_write(bytes),
+            Self::Tls(_) => self.try_write_vectored(&[IoSlice::new(bytes)]),
+        }
     }
 
     /// Writes what fits, or wakes the task when something might.

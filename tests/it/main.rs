@@ -3,6 +3,7 @@
 mod harness;
 
 mod attempts;
+mod browser;
 mod chat;
 mod close_codes;
 mod crash;

@@ -95,8 +95,7 @@ impl Browser {
 
     /// Runs a script in the page and waits for the value of its promise.
     pub async fn runs(&mut self, script: &str) -> Value {
-        let wanted =
-            json!({"expression": script, "awaitPromise": true, "returnByValue": true});
+        let wanted = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
         let mut answer = self.call("Runtime.evaluate", wanted).await;
         assert!(answer["exceptionDetails"].is_null(), "{}", answer["exceptionDetails"]);
         answer["result"]["value"].take()

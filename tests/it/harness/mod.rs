@@ -3,6 +3,7 @@
 //!
 //! **Never:** assertions about the product; those are the stories' own.
 
+pub mod browser;
 pub mod child;
 pub mod engines;
 pub mod history;
