@@ -3,6 +3,8 @@
 //!
 //! **Never:** decisions.
 
+pub mod translate;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,19 +18,20 @@ use tokio::sync::watch;
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::exchange::Exchange;
-use crate::actors::house::{House, Settings};
+use crate::actors::house::House;
 use crate::actors::housekeeping;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
 use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
-use crate::actors::throttle::{Limits, Rate, Throttles};
+use crate::actors::throttle::Throttles;
 use crate::auth::secret;
-use crate::auth::token::{TokenSettings, Tokens};
+use crate::auth::token::Tokens;
+use crate::boot::translate::{limits, narrow, settings, token_settings, transport};
 use crate::clock;
 use crate::config::Config;
 use crate::http::hashing::Hashing;
-use crate::http::server::{self, Transport, Workers};
+use crate::http::server::{self, Workers};
 use crate::http::state::State;
 use crate::http::tls::Certificate;
 use crate::layer::contract::{ChannelLayer, Ear, Envelope, Heard};
@@ -36,15 +39,10 @@ use crate::layer::memory::Memory;
 use crate::metrics;
 use crate::models::facts;
 use crate::models::store::{Engine, Store, StoreOptions};
-use crate::protocol::close::Close;
-use crate::socket::outbox::OutboxSettings;
-use crate::socket::wheel::WheelSettings;
-use crate::socket::{census, wire};
+use crate::socket::census;
 
 /// How old another node's heartbeat may be for it to count as live.
 const NODE_FRESH_S: i64 = 20;
-/// How long a close waits for the peer's own.
-const PEER_WAIT: Duration = Duration::from_secs(2);
 /// How often the drain looks whether all sockets are gone.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
@@ -143,74 +141,6 @@ fn check_nodes(store: &Store, config: &Config, node: &str) -> Result<(), String>
         ));
     }
     Ok(())
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        ws_message_bytes: config.ws_max_size,
-        message_bytes: config.message_max_size,
-        heartbeat: config.heartbeat,
-        auth_warning: config.auth_warning,
-        frames: Rate { per_second: config.frames_per_second, burst: config.frames_burst },
-        topics_per_connection: config.topics_per_connection,
-        presence_grace: config.presence_grace,
-        typing_ttl: config.typing_ttl,
-        journal_keep: config.journal_keep,
-        journal_keep_events: wide(config.journal_keep_events),
-        attempts_keep: config.attempts_keep,
-        attempts_keep_rows: wide(config.attempts_keep_rows),
-    }
-}
-
-fn narrow(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-fn wide(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        messages: Rate {
-            per_second: config.messages_per_second_per_user,
-            burst: config.messages_burst,
-        },
-        connects: Rate {
-            per_second: config.connects_per_second_per_address,
-            burst: config.connects_per_second_per_address.saturating_mul(2),
-        },
-        login_attempts: config.login_attempts,
-        login_window: config.login_window,
-        sockets: narrow(config.max_connections),
-        sockets_per_address: config.max_connections_per_address,
-        sockets_per_user: config.max_connections_per_user,
-        refusal_delay_max: config.refusal_delay_max,
-    }
-}
-
-fn transport(config: &Config) -> Transport {
-    let too_slow = Close::TooSlow.row();
-    Transport {
-        outbox: OutboxSettings {
-            waiting_bytes: config.outbox_bytes,
-            stall: config.outbox_stall,
-            linger: config.outbox_linger,
-            overflow_close: wire::close(too_slow.code, too_slow.reason),
-            peer_wait: PEER_WAIT,
-        },
-        wheel: WheelSettings { interval: config.heartbeat, pong_timeout: config.pong_timeout },
-    }
-}
-
-fn token_settings(config: &Config) -> TokenSettings {
-    TokenSettings {
-        keys: config.token_keys(),
-        access_ttl: config.access_ttl,
-        refresh_ttl: config.refresh_ttl,
-        audience: config.jwt_audience.clone(),
-        issuer: config.jwt_issuer.clone(),
-    }
 }
 
 /// Makes the house: everything the actors share, with its writer running and no owner yet.

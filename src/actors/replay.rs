@@ -1,4 +1,4 @@
-//! Replay: journal entries turned back into the events they were, with text as its rows hold it now.
+//! Replay: journal entries turned back into the events they were, with text as its rows hold it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -24,7 +24,7 @@ use crate::clock;
 use crate::metrics::{self, Metrics};
 use crate::protocol::close::Close;
 use crate::protocol::frame;
-use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::PersonView;
 use crate::socket::decoder::{Limits, Message};
@@ -425,17 +425,5 @@ impl Handler<Collapse> for Session {
 
     fn handle(&mut self, _: Collapse, _: &mut Context<Self>) {
         panic!("a session was asked to collapse by a fault test");
-    }
-}
-
-/// Which close a one-topic socket ends with when its topic is refused.
-pub fn close_for(refusal: &Refusal) -> Close {
-    match refusal.code {
-        Code::NotAuthenticated | Code::Forbidden => Close::NotAuthorized,
-        Code::NotFound | Code::NotAMember => Close::NotYours,
-        Code::RateLimited => Close::TooMany,
-        Code::Unavailable => Close::Overloaded,
-        Code::Internal => Close::InternalFault,
-        _ => Close::BadRequest,
     }
 }

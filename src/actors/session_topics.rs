@@ -10,7 +10,7 @@ use crate::actors::fanout::with_floor;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Join, Joined, Leave, Welcome};
 use crate::actors::replay;
-use crate::actors::session::{Session, close_for};
+use crate::actors::session::Session;
 use crate::auth::policy::Relation;
 use crate::models::journal;
 use crate::protocol::close::Close;
@@ -253,4 +253,16 @@ impl Pace {
 pub struct Unsubscribed {
     /// Whether there was a subscription to end.
     pub subscribed: bool,
+}
+
+/// Which close a one-topic socket ends with when its topic is refused.
+fn close_for(refusal: &Refusal) -> Close {
+    match refusal.code {
+        Code::NotAuthenticated | Code::Forbidden => Close::NotAuthorized,
+        Code::NotFound | Code::NotAMember => Close::NotYours,
+        Code::RateLimited => Close::TooMany,
+        Code::Unavailable => Close::Overloaded,
+        Code::Internal => Close::InternalFault,
+        _ => Close::BadRequest,
+    }
 }

@@ -178,7 +178,8 @@ pub async fn logout(
     Ok(response.finish())
 }
 
-/// Gets a new pair of tokens for a refresh token, which is used up; using it again ends the sign-in.
+/// Gets a new pair of tokens for a refresh token, which is used up; using it again ends the
+/// sign-in.
 #[utoipa::path(post, path = "/api/v1/auth/token/refresh", tag = "accounts",
     request_body = RefreshBody,
     responses((status = 200, body = RenewedAnswer), (status = 401, body = ErrorBody),

@@ -62,7 +62,8 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     login_pages::configure(cfg);
     cfg.route("/", web::get().to(home)).route(STYLE_PATH, web::get().to(style));
     for row in PAGES {
-        let serve = move |state: web::Data<State>, request: HttpRequest, who: MaybeCaller| async move {
+        type Shared = web::Data<State>;
+        let serve = move |state: Shared, request: HttpRequest, who: MaybeCaller| async move {
             show(&state, &request, who.0.as_deref(), row).await
         };
         cfg.route(row.route, web::get().to(serve));

@@ -1,5 +1,7 @@
 //! What the tests of this room share: a connected pair of sockets and a reading peer.
 
+#![cfg(test)]
+
 use std::rc::Rc;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ pub mod decoder;
 pub mod frames;
 pub mod inbound;
 pub mod io;
+pub mod loopback;
 pub mod outbox;
 pub mod pump;
 pub mod queue;
@@ -17,6 +18,3 @@ pub mod violation;
 pub mod waiting;
 pub mod wheel;
 pub mod wire;
-
-#[cfg(test)]
-mod loopback;

@@ -64,7 +64,12 @@ pub fn unlisted(files: &Files) -> Vec<String> {
         }
         let place = path.strip_suffix("/mod.rs").or_else(|| path.strip_suffix(".rs"));
         let Some((folder, name)) = place.and_then(|place| place.rsplit_once('/')) else { continue };
-        let list = if folder == "src" { "src/lib.rs".into() } else { format!("{folder}/mod.rs") };
+        let list = match folder {
+            "src" => "src/lib.rs".to_owned(),
+            // A file may have a folder of its own parts beside it.
+            _ if files.contains_key(&format!("{folder}.rs")) => format!("{folder}.rs"),
+            _ => format!("{folder}/mod.rs"),
+        };
         let line = format!("pub mod {name};");
         let listed = files.get(&list).is_some_and(|text| text.lines().any(|l| l.trim() == line));
         if !listed {

@@ -201,6 +201,6 @@ fn find_programs() -> Option<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what must run")]
-fn variable(name: &str) -> Option<std::ffi::OsString> {
+pub fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
