@@ -43,6 +43,8 @@ use crate::socket::census;
 
 /// How old another node's heartbeat may be for it to count as live.
 const NODE_FRESH_S: i64 = 20;
+/// How often a starting node looks whether others are still there.
+const NODE_LOOK: Duration = Duration::from_secs(1);
 /// How often the drain looks whether all sockets are gone.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
@@ -122,18 +124,30 @@ fn open_store(config: &Config, options: ServeOptions) -> Result<Store, String> {
     Ok(store)
 }
 
+fn live_nodes(store: &Store, node: &str) -> Result<Vec<String>, String> {
+    let since = clock::now_naive() - chrono::Duration::seconds(NODE_FRESH_S);
+    store
+        .read(|conn| facts::others(conn, node, since))
+        .map_err(|fault| format!("the database cannot be asked for other nodes: {fault}"))
+}
+
 /// PostgreSQL is shared: a second node without a layer between them would lose live events.
 fn check_nodes(store: &Store, config: &Config, node: &str) -> Result<(), String> {
-    let since = clock::now_naive() - chrono::Duration::seconds(NODE_FRESH_S);
-    let others = store
-        .write(|conn| {
-            let others = facts::others(conn, node, since)?;
-            facts::beat(conn, node, clock::now_naive(), config.redis_url.is_some())?;
-            Ok(others)
-        })
-        .map_err(|fault| format!("the database cannot be asked for other nodes: {fault}"))?;
-    let shared = store.engine() == Engine::Postgres;
-    if shared && !others.is_empty() && config.redis_url.is_none() && !config.allow_isolated_nodes {
+    let alone = store.engine() == Engine::Sqlite
+        || config.redis_url.is_some()
+        || config.allow_isolated_nodes;
+    // A node that was killed leaves a heartbeat that goes stale: that one is waited out.
+    let deadline = Instant::now() + Duration::from_secs(NODE_FRESH_S.unsigned_abs());
+    let mut others = live_nodes(store, node)?;
+    while !alone && !others.is_empty() && Instant::now() < deadline {
+        info!("waiting for the heartbeat of {} other node(s) to go stale", others.len());
+        std::thread::park_timeout(NODE_LOOK);
+        others = live_nodes(store, node)?;
+    }
+    let beaten =
+        store.write(|conn| facts::beat(conn, node, clock::now_naive(), config.redis_url.is_some()));
+    beaten.map_err(|fault| format!("the heartbeat of this node cannot be written: {fault}"))?;
+    if !alone && !others.is_empty() {
         return Err(format!(
             "{} other node(s) use this database and REDIS_URL is not set: events would not reach \
              all clients; set REDIS_URL, or ALLOW_ISOLATED_NODES=1 if you know better",

@@ -180,8 +180,6 @@ settings! {
     outbox_stall: Duration = "10s", duration("10ms", "1h");
     /// How long a socket that was closed waits for its close frame to leave.
     outbox_linger: Duration = "5s", duration("10ms", "10m");
-    /// After how long without an acknowledgement the kernel gives a connection up.
-    tcp_user_timeout: Duration = "30s", duration("1s", "1h");
     /// Topics that one connection may listen to.
     topics_per_connection: usize = "128", count(1..=10_000);
 
@@ -220,8 +218,6 @@ settings! {
     jwt_issuer: Option<String> = "", optional(text("https://chat.example.org"));
     /// How long before its credential ends a connection is warned.
     auth_warning: Duration = "30s", duration("0s", "1h");
-    /// How long after its credential has ended a connection is closed at the latest.
-    auth_grace: Duration = "1s", duration("0s", "1m");
     /// Whether people may make accounts for themselves.
     registration: bool = "true", switch();
     /// Wrong passwords for one account or address within `LOGIN_WINDOW`; 0 is unlimited.

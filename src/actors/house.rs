@@ -31,6 +31,8 @@ pub struct Settings {
     pub typing_ttl: Duration,
     pub journal_keep: Duration,
     pub journal_keep_events: i64,
+    /// How long a repeated `client_id` gets the first answer.
+    pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
 }

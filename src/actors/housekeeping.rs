@@ -19,8 +19,6 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(500);
 pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often the node's heartbeat is written.
 pub const BEAT_EVERY: Duration = Duration::from_secs(5);
-/// How long a repeated `client_id` gets the first answer.
-const ANSWERS_KEPT_H: i64 = 24;
 /// Rows pruned in one transaction, so that no prune holds up the writer.
 const PRUNE_ROWS: i64 = 5_000;
 
@@ -68,7 +66,7 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
         (before(settings.journal_keep), settings.journal_keep_events);
     let (attempts_before, keep_rows) =
         (before(settings.attempts_keep), settings.attempts_keep_rows);
-    let answers_before = now - chrono::Duration::hours(ANSWERS_KEPT_H);
+    let answers_before = before(settings.client_id_keep);
     loop {
         let pruned = house.lane.write(move |conn| -> Result<usize, Fault> {
             Ok(journal::prune(conn, journal_before, keep_events, PRUNE_ROWS)?)

@@ -28,6 +28,7 @@ pub fn settings(config: &Config) -> Settings {
         typing_ttl: config.typing_ttl,
         journal_keep: config.journal_keep,
         journal_keep_events: wide(config.journal_keep_events),
+        client_id_keep: config.client_id_keep,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
     }
