@@ -17,7 +17,7 @@ use crate::models::facts;
 use crate::models::migrate::{self, SchemaState};
 
 /// A connection to either engine. Most Diesel expressions run on it as they are; for those that
-/// cannot (slice inserts, `on_conflict`, `as_returning`) there is [`on_engine!`].
+/// cannot (slice inserts, `on_conflict`, `as_returning`) there is `on_engine!`.
 #[derive(diesel::MultiConnection)]
 pub enum DbConn {
     Sqlite(SqliteConnection),
