@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use actix::{Arbiter, System};
-use actix_server::{Server, ServerHandle};
+use actix_server::Server;
 use log::{error, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -354,11 +354,6 @@ async fn listen_to_signals(stop: watch::Sender<Stop>, certificate: Option<Arc<Ce
 }
 
 impl Running {
-    /// The handle that pauses and stops the HTTP server; for tests.
-    pub fn handle(&self) -> ServerHandle {
-        self.server.handle()
-    }
-
     /// A sender that stops the server.
     pub fn stopper(&self) -> watch::Sender<Stop> {
         self.stop.clone()

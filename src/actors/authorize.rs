@@ -6,7 +6,6 @@ use crate::auth::identity::Identity;
 use crate::auth::policy::{self, Action, Grant, Relation, Subject};
 use crate::ids::TopicId;
 use crate::models::conversation::{self, Conversation};
-use crate::models::error::StoreError;
 use crate::models::membership::{self as rows, MembershipRow};
 use crate::models::store::DbConn;
 use crate::protocol::refusal::Refusal;
@@ -102,9 +101,4 @@ pub fn admit_for(
     let admission = admit(conn, who, topic)?;
     let grant = require(who, admission.topic.kind(), action, admission.relation)?;
     Ok((admission, grant))
-}
-
-/// A store error as a fault, for closures that mix both.
-pub fn broken(fault: StoreError) -> Fault {
-    Fault::Store(fault)
 }

@@ -36,16 +36,6 @@ pub enum Open {
     Echo { message_bytes: usize },
 }
 
-impl Open {
-    /// Whether this is an echo, and its limit.
-    pub fn echo_bytes(&self) -> Option<usize> {
-        match self {
-            Self::Echo { message_bytes } => Some(*message_bytes),
-            Self::Session(_) => None,
-        }
-    }
-}
-
 /// Carries [`Open`] through extensions, which hand out shared references only.
 pub struct Handed(pub RefCell<Option<Open>>);
 
