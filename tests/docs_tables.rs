@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use switchboard::protocol::close::CLOSES;
-use switchboard::protocol::command::COMMANDS;
+use switchboard::protocol::command;
 use switchboard::protocol::refusal::CODES;
 use switchboard::protocol::topic::{Delivery, KINDS};
 
@@ -66,7 +66,7 @@ fn kinds() -> String {
 fn commands() -> String {
     table(
         &["type", "topic", "data in the example", "what it does"],
-        COMMANDS.iter().map(|row| {
+        command::commands().map(|row| {
             let (keys, says) = fixture("client", row.name);
             let topic = if row.needs_topic { "needed" } else { "–" };
             vec![format!("`{}`", row.name), topic.to_owned(), keys, says]

@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::http::cookies;
 use crate::http::error::ErrorBody;
-use crate::http::routes::{Access, ROUTES};
+use crate::http::routes::{Access, routes};
 use crate::http::{accounts, chat, diagnostics, members, messages, passwords, people, sessions};
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -26,7 +26,7 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
         title = "Switchboard",
         description = "Rooms, conversations and accounts. Ids are strings, moments RFC 3339 in \
                        UTC; every error has one shape, which names the field and the rule.",
-        license(name = "MIT OR Apache-2.0")
+        license(name = "MIT")
     ),
     paths(
         accounts::login,
@@ -69,10 +69,21 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
         diagnostics::show_server,
         show_openapi,
     ),
-    components(schemas(ErrorBody, Refusal, Code)),
-    modifiers(&Completed)
+    components(schemas(ErrorBody, Refusal, Code))
 )]
 struct Description;
+
+/// The descriptions of parts that keep their own list of handlers beside them.
+const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[];
+
+fn described() -> utoipa::openapi::OpenApi {
+    let mut api = Description::openapi();
+    for part in PARTS {
+        api.merge(part());
+    }
+    Completed.modify(&mut api);
+    api
+}
 
 /// Adds what every operation has: who may, and the one error shape.
 struct Completed;
@@ -95,7 +106,7 @@ impl Modify for Completed {
         for (name, scheme) in SCHEMES.into_iter().zip(schemes) {
             components.add_security_scheme(name, scheme);
         }
-        for route in ROUTES {
+        for route in routes() {
             let item = api.paths.paths.get_mut(route.path);
             let Some(operation) = item.and_then(|item| operation(item, route.method)) else {
                 continue;
@@ -130,7 +141,7 @@ fn operation<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operati
 pub fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     // A description that cannot be written would fail this file's tests first.
-    DOCUMENT.get_or_init(|| Description::openapi().to_json().unwrap_or_default())
+    DOCUMENT.get_or_init(|| described().to_json().unwrap_or_default())
 }
 
 /// This description, as OpenAPI 3.1.
@@ -159,8 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_routed_is_described_and_what_is_described_is_routed() {
-        let routed: BTreeSet<(String, String)> = ROUTES
-            .iter()
+        let routed: BTreeSet<(String, String)> = routes()
             .filter(|route| route.path.starts_with("/api/v1/"))
             .map(|route| (route.path.to_owned(), route.method.to_owned()))
             .collect();
@@ -202,7 +212,7 @@ mod tests {
     #[test]
     fn operations_for_those_signed_in_name_every_way_to_sign_in() {
         let document = parsed();
-        for route in ROUTES.iter().filter(|route| route.path.starts_with("/api/v1/")) {
+        for route in routes().filter(|route| route.path.starts_with("/api/v1/")) {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation["responses"]["default"].is_object(), "{}", route.path);
             let ways = operation["security"].as_array().map_or(0, Vec::len);

@@ -36,9 +36,17 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
     Route { method, path, access: Access::Anyone, csrf_exempt: true }
 }
 
-/// Every route but those of sockets, which are `paths::PATHS`.
+/// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT];
+
+/// All rows of [`ROUTES`], one after the other.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().flat_map(|part| part.iter())
+}
+
+/// Whether it lives, how it does, and who came.
 #[rustfmt::skip]
-pub const ROUTES: &[Route] = &[
+const OPERATIONS: &[Route] = &[
     row("GET", "/healthz", Access::Anyone),
     row("GET", "/readyz", Access::Anyone),
     row("GET", "/metrics", Access::Admin),
@@ -47,6 +55,11 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/v1/diagnostics/self", Access::Anyone),
     row("GET", "/api/v1/diagnostics/attempts", Access::Admin),
     row("GET", "/api/v1/diagnostics/statistics", Access::Admin),
+];
+
+/// Accounts and sign-in, the merged login of older clients among it.
+#[rustfmt::skip]
+const ACCOUNTS: &[Route] = &[
     row("POST", "/api/v1/auth/login", Access::Anyone),
     row("POST", "/api/v1/auth/logout", Access::Anyone),
     row("POST", "/api/v1/auth/token/refresh", Access::Anyone),
@@ -67,6 +80,11 @@ pub const ROUTES: &[Route] = &[
     exempt("POST", "/api/auth/token/refresh"),
     exempt("POST", "/api/auth/refresh"),
     row("POST", "/api/auth/logout", Access::Anyone),
+];
+
+/// Pages for people.
+#[rustfmt::skip]
+const PAGES: &[Route] = &[
     row("GET", "/", Access::Anyone),
     row("GET", "/assets/plain.css", Access::Anyone),
     row("GET", "/login", Access::Anyone),
@@ -81,6 +99,11 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/emergency", Access::Anyone),
     row("GET", "/test/websocket", Access::Anyone),
     row("GET", "/admin", Access::Anyone),
+];
+
+/// Conversations and topics.
+#[rustfmt::skip]
+const CHAT: &[Route] = &[
     row("GET", "/api/v1/conversations", Access::SignedIn),
     row("POST", "/api/v1/conversations", Access::SignedIn),
     row("GET", "/api/v1/conversations/public", Access::SignedIn),
@@ -104,8 +127,7 @@ pub const ROUTES: &[Route] = &[
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
-    let mut found: Vec<&'static Route> =
-        ROUTES.iter().filter(|route| meets(route.path, path)).collect();
+    let mut found: Vec<&'static Route> = routes().filter(|route| meets(route.path, path)).collect();
     // Paths without variables are registered first, so their methods alone count.
     if found.iter().any(|route| !route.path.contains('{')) {
         found.retain(|route| !route.path.contains('{'));
@@ -173,9 +195,9 @@ mod tests {
 
     #[test]
     fn no_route_stands_twice_in_the_table() {
-        for route in ROUTES {
+        for route in routes() {
             let same = |other: &&Route| (other.method, other.path) == (route.method, route.path);
-            assert_eq!(ROUTES.iter().filter(same).count(), 1, "{} {}", route.method, route.path);
+            assert_eq!(routes().filter(same).count(), 1, "{} {}", route.method, route.path);
         }
     }
 
@@ -191,7 +213,7 @@ mod tests {
         let app = App::new().configure(|cfg| register(cfg, false));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
-        for route in ROUTES {
+        for route in routes() {
             let method = Method::from_bytes(route.method.as_bytes()).unwrap();
             for ending in ["", "/"] {
                 let uri = format!("{}{ending}", example(route.path));

@@ -193,13 +193,26 @@ const fn row(
     CommandRow { name, needs_topic, read }
 }
 
-/// Every command, in the order of `docs/PROTOCOL.md`.
+/// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT];
+
+/// All rows of [`COMMANDS`], one after the other.
+pub fn commands() -> impl Iterator<Item = &'static CommandRow> {
+    COMMANDS.iter().flat_map(|part| part.iter())
+}
+
+/// The connection itself and its topics.
 #[rustfmt::skip]
-pub const COMMANDS: &[CommandRow] = &[
+const CONNECTION: &[CommandRow] = &[
     row("ping", false, |_| Ok(Command::Ping)),
     row("subscribe", true, |raw| read_data(raw).map(Command::Subscribe)),
     row("unsubscribe", true, |_| Ok(Command::Unsubscribe)),
     row("auth.refresh", false, |raw| read_data(raw).map(Command::AuthRefresh)),
+];
+
+/// Conversations.
+#[rustfmt::skip]
+const CHAT: &[CommandRow] = &[
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),
@@ -225,7 +238,7 @@ pub fn read(
     kind: &str,
     data: Option<&RawValue>,
 ) -> Result<(&'static CommandRow, Command), Refusal> {
-    let row = COMMANDS.iter().find(|row| row.name == kind).ok_or_else(|| {
+    let row = commands().find(|row| row.name == kind).ok_or_else(|| {
         let shown: String = kind.chars().take(64).collect();
         Refusal {
             field: Some("type".into()),
@@ -306,8 +319,8 @@ mod tests {
 
     #[test]
     fn no_two_commands_share_a_name() {
-        for row in COMMANDS {
-            assert_eq!(COMMANDS.iter().filter(|other| other.name == row.name).count(), 1);
+        for row in commands() {
+            assert_eq!(commands().filter(|other| other.name == row.name).count(), 1);
         }
     }
 }

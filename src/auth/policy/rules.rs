@@ -1,0 +1,84 @@
+//! The rules: who may do what, a table for each part of the house.
+
+use crate::auth::identity::Role;
+use crate::auth::policy::{Action, Relation, Who};
+use crate::protocol::topic::TopicKind;
+
+/// One row: on this kind of topic, this action, whoever one of these admits.
+pub type Rule = (TopicKind, Action, &'static [Who]);
+
+const LISTENER: Who = Who::Relation(Relation::Listener);
+const MEMBER: Who = Who::Relation(Relation::Member);
+const AUTHOR: Who = Who::Relation(Relation::Author);
+const ADMIN: Who = Who::Relation(Relation::Admin);
+const OWNER: Who = Who::Relation(Relation::Owner);
+const VISITOR: Who = Who::Relation(Relation::Visitor);
+const ONESELF: Who = Who::Relation(Relation::Oneself);
+const CREW: Who = Who::Relation(Relation::Crew);
+
+const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const SPEAKERS: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
+const MEMBERS: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const KEEPERS: &[Who] = &[ADMIN, OWNER];
+const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
+const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
+const DESK_OR_SERVER: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
+const UNIT_OR_SERVER: &[Who] =
+    &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
+const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER, Who::Server];
+
+/// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
+pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, DISPATCH];
+
+/// All rules, one after the other.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().flat_map(|part| part.iter())
+}
+
+/// Conversations.
+#[rustfmt::skip]
+const CHAT: &[Rule] = &[
+    (TopicKind::Chat, Action::Subscribe, READERS),
+    (TopicKind::Chat, Action::Read, READERS),
+    (TopicKind::Chat, Action::Post, SPEAKERS),
+    (TopicKind::Chat, Action::Edit, &[AUTHOR]),
+    (TopicKind::Chat, Action::Delete, &[AUTHOR, ADMIN, OWNER]),
+    (TopicKind::Chat, Action::MarkRead, MEMBERS),
+    (TopicKind::Chat, Action::Typing, SPEAKERS),
+    (TopicKind::Chat, Action::Publish, SPEAKERS_OR_SERVER),
+    (TopicKind::Chat, Action::AddMember, KEEPERS),
+    (TopicKind::Chat, Action::RemoveMember, KEEPERS),
+    (TopicKind::Chat, Action::PromoteMember, &[OWNER]),
+    (TopicKind::Chat, Action::ChangeConversation, KEEPERS),
+    (TopicKind::Chat, Action::Create, &[Who::AnyoneSignedIn]),
+    (TopicKind::Chat, Action::Join, &[VISITOR]),
+    (TopicKind::Chat, Action::Leave, MEMBERS),
+];
+
+/// What is one person's own, and the admin's tables.
+#[rustfmt::skip]
+const PERSONAL: &[Rule] = &[
+    (TopicKind::Inbox, Action::Subscribe, &[ONESELF]),
+    (TopicKind::Inbox, Action::Read, &[ONESELF]),
+    (TopicKind::Inbox, Action::Publish, &[Who::Server]),
+    (TopicKind::Dashboard, Action::Subscribe, &[ONESELF]),
+    (TopicKind::Dashboard, Action::Read, &[ONESELF]),
+    (TopicKind::Dashboard, Action::Publish, &[Who::Server]),
+    (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Publish, &[Who::Server]),
+];
+
+/// The boards.
+#[rustfmt::skip]
+const DISPATCH: &[Rule] = &[
+    (TopicKind::Board, Action::Subscribe, DESK),
+    (TopicKind::Board, Action::Read, DESK),
+    (TopicKind::Board, Action::Publish, DESK_OR_SERVER),
+    (TopicKind::Positions, Action::Subscribe, DESK),
+    (TopicKind::Positions, Action::Read, DESK),
+    (TopicKind::Positions, Action::Publish, DESK_OR_SERVER),
+    (TopicKind::Unit, Action::Subscribe, UNIT),
+    (TopicKind::Unit, Action::Read, UNIT),
+    (TopicKind::Unit, Action::Publish, UNIT_OR_SERVER),
+];
