@@ -41,6 +41,18 @@ pub enum Action {
     Create,
     Join,
     Leave,
+    React,
+    Pin,
+    Forward,
+    ReadVersions,
+    ReadReceipts,
+    MarkDelivered,
+    PostFreely,
+    KeepInvites,
+    NameOneself,
+    NameMember,
+    Mute,
+    TransferOwnership,
 }
 
 impl Action {
@@ -61,6 +73,18 @@ impl Action {
         Self::Create,
         Self::Join,
         Self::Leave,
+        Self::React,
+        Self::Pin,
+        Self::Forward,
+        Self::ReadVersions,
+        Self::ReadReceipts,
+        Self::MarkDelivered,
+        Self::PostFreely,
+        Self::KeepInvites,
+        Self::NameOneself,
+        Self::NameMember,
+        Self::Mute,
+        Self::TransferOwnership,
     ];
 
     /// The action as people say it, after "may not".
@@ -81,6 +105,18 @@ impl Action {
             Self::Create => "create",
             Self::Join => "join",
             Self::Leave => "leave",
+            Self::React => "react",
+            Self::Pin => "pin messages",
+            Self::Forward => "forward messages",
+            Self::ReadVersions => "read earlier versions",
+            Self::ReadReceipts => "read receipts",
+            Self::MarkDelivered => "mark as delivered",
+            Self::PostFreely => "post without waiting",
+            Self::KeepInvites => "make or end invite links",
+            Self::NameOneself => "choose a nickname",
+            Self::NameMember => "choose the nicknames of others",
+            Self::Mute => "mute",
+            Self::TransferOwnership => "hand over ownership",
         }
     }
 }
@@ -95,6 +131,10 @@ pub enum Relation {
     /// A member of a channel, where only admins and the owner post.
     Listener,
     Member,
+    /// One of the two of a direct conversation.
+    Peer,
+    /// They hold a working invite link to it.
+    Invited,
     /// They wrote the thing to be edited or deleted, and may still see it.
     Author,
     Admin,
@@ -112,6 +152,8 @@ impl Relation {
         Self::Visitor,
         Self::Listener,
         Self::Member,
+        Self::Peer,
+        Self::Invited,
         Self::Author,
         Self::Admin,
         Self::Owner,

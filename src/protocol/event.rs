@@ -1,5 +1,7 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod talk;
+
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -8,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -47,6 +50,7 @@ pub enum EventBody {
     ConversationRemoved {
         topic: Topic,
     },
+    Talk(TalkEvent),
     /// Ephemeral; gone after `expires_ms` unless repeated.
     Typing {
         user: PersonView,
@@ -80,6 +84,7 @@ impl EventBody {
             Self::ConversationChanged(_) => "conversation.changed",
             Self::ConversationAdded(_) => "conversation.added",
             Self::ConversationRemoved { .. } => "conversation.removed",
+            Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",

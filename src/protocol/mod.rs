@@ -6,8 +6,10 @@
 
 pub mod close;
 pub mod command;
+pub mod emoji;
 pub mod event;
 pub mod frame;
+pub mod mention;
 pub mod refusal;
 pub mod topic;
 pub mod views;
