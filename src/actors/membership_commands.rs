@@ -46,6 +46,7 @@ pub fn seat_members(
             nickname: String::new(),
             joined_at: at,
             read_seq: 0,
+            delivered_seq: 0,
         };
         let body = EventBody::MemberAdded { member, by: Some(by.user) };
         let delta = Delta { role: Some(*role), ..Delta::default() };
@@ -56,7 +57,11 @@ pub fn seat_members(
     Ok(())
 }
 
-fn tell_inbox(
+/// Appends one entry to someone's inbox and returns the event it stands for.
+///
+/// # Errors
+/// When the database failed.
+pub fn tell_inbox(
     conn: &mut DbConn,
     actor: UserId,
     to: UserId,

@@ -3,18 +3,23 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
 use crate::actors::seats::Hole;
+use crate::clock;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::layer::contract::Delivery;
 use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Entry};
 use crate::models::store::DbConn;
-use crate::models::{message, user};
+use crate::models::{message, reaction, user};
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::topic::Topic;
+use crate::protocol::views::talk::ReceiptSharing;
 use crate::protocol::views::{MemberRole, MemberView, MessageView, PersonView};
 
 /// Journal entries read at a time.
@@ -29,6 +34,14 @@ pub struct Delta {
     pub role: Option<MemberRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "clock::stamp_option")]
+    pub until: Option<NaiveDateTime>,
 }
 
 impl Delta {
@@ -72,6 +85,8 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
+    /// How many people each emoji stands for under a message now.
+    reactions: HashMap<(MessageId, String), i64>,
 }
 
 impl Rows {
@@ -86,6 +101,7 @@ impl Rows {
         let messages: Vec<_> =
             ids(&["message.new", "message.edited"]).into_iter().map(MessageId).collect();
         let people: Vec<_> = ids(&["member.added"]).into_iter().map(UserId).collect();
+        let reacted: Vec<_> = ids(&["message.reacted"]).into_iter().map(MessageId).collect();
         let mut conversations = HashMap::new();
         for id in ids(&["conversation.changed", "conversation.added"]) {
             if let Some(found) = conversation::by_id(conn, ConversationId(id))? {
@@ -96,6 +112,7 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
+            reactions: reaction::counts(conn, &reacted)?,
         })
     }
 
@@ -133,6 +150,7 @@ impl Rows {
                     nickname: String::new(),
                     joined_at: entry.created_at,
                     read_seq: 0,
+                    delivered_seq: 0,
                 },
                 by: entry.actor,
             },
@@ -145,6 +163,36 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
+            _ => EventBody::Talk(self.talk(entry, delta)?),
+        })
+    }
+
+    fn talk(&self, entry: &Entry, delta: Delta) -> Option<TalkEvent> {
+        let message = || entry.entity.map(MessageId);
+        Some(match entry.kind.as_str() {
+            "message.reacted" => {
+                let (id, emoji) = (message()?, delta.emoji?);
+                let count = self.reactions.get(&(id, emoji.clone())).copied().unwrap_or(0);
+                TalkEvent::Reacted { id, user: entry.actor?, emoji, on: delta.on?, count }
+            }
+            "message.pinned" => {
+                TalkEvent::Pinned { id: message()?, on: delta.on?, by: entry.actor }
+            }
+            "delivered.marked" => {
+                TalkEvent::DeliveredMarked { user: entry.actor?, seq: delta.seq? }
+            }
+            "conversation.read" => {
+                TalkEvent::ConversationRead { topic: delta.topic?, seq: delta.seq? }
+            }
+            "member.nicknamed" => TalkEvent::MemberNicknamed {
+                user: UserId(entry.entity?),
+                nickname: delta.nickname?,
+                by: entry.actor,
+            },
+            "conversation.muted" => {
+                TalkEvent::ConversationMuted { topic: delta.topic?, until: delta.until }
+            }
+            "receipts.shared" => TalkEvent::ReceiptsShared(ReceiptSharing { on: delta.on? }),
             _ => return None,
         })
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use crate::ids::UserId;
+use crate::actors::login_throttle::{Counted, LoginThrottle};
+use crate::ids::{ConversationId, UserId};
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
 
@@ -42,6 +43,12 @@ pub fn ask(limiter: &DefaultDirectRateLimiter) -> Result<(), Refusal> {
         metrics::rate_limited("rate");
         Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
     })
+}
+
+/// So many within a window, all of them at once if need be; none when `count` is 0.
+fn within(count: u32, window: Duration) -> Option<Quota> {
+    let count = NonZeroU32::new(count)?;
+    Some(Quota::with_period(window / count.get())?.allow_burst(count))
 }
 
 fn millis(wait: Duration) -> u64 {
@@ -91,6 +98,10 @@ struct Refused {
 pub struct Limits {
     pub messages: Rate,
     pub connects: Rate,
+    /// Messages of one member in one conversation …
+    pub flood_messages: u32,
+    /// … within this window.
+    pub flood_window: Duration,
     /// Login attempts of one account or address …
     pub login_attempts: u32,
     /// … within this window.
@@ -106,8 +117,9 @@ pub struct Limits {
 pub struct Throttles {
     limits: Limits,
     messages: Keyed<UserId>,
+    floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
-    logins: Keyed<String>,
+    logins: LoginThrottle,
     open: Mutex<Open>,
     refused: Mutex<HashMap<IpAddr, Refused>>,
 }
@@ -139,15 +151,12 @@ impl Drop for Place {
 impl Throttles {
     /// Throttles with these limits.
     pub fn new(limits: Limits) -> Self {
-        let attempts = NonZeroU32::new(limits.login_attempts);
-        let logins = attempts.and_then(|attempts| {
-            Some(Quota::with_period(limits.login_window / attempts.get())?.allow_burst(attempts))
-        });
         Self {
             limits,
             messages: Keyed::new(limits.messages.quota()),
+            floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
-            logins: Keyed::new(logins),
+            logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
             refused: Mutex::default(),
         }
@@ -159,6 +168,17 @@ impl Throttles {
     /// `rate_limited` with the wait.
     pub fn message(&self, user: UserId) -> Result<(), Refusal> {
         self.messages.ask(&user)
+    }
+
+    /// One more message of a member in a conversation.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn flood(&self, user: UserId, conversation: ConversationId) -> Result<(), Refusal> {
+        self.floods.ask(&(user, conversation)).map_err(|refusal| {
+            let message = "too many messages in this conversation; slow down";
+            Refusal { message: message.into(), ..refusal }
+        })
     }
 
     /// One more connection attempt of an address.
@@ -173,16 +193,13 @@ impl Throttles {
     ///
     /// # Errors
     /// `rate_limited` with the wait.
-    pub fn login(&self, account: &str, address: IpAddr) -> Result<(), Refusal> {
-        let account: String = account.chars().take(150).collect::<String>().to_lowercase();
-        self.logins.ask(&format!("account {account}"))?;
-        // An address may stand for an office: it gets as many for each of a few accounts.
-        for share in 0..4 {
-            if self.logins.ask(&format!("address {share} {address}")).is_ok() {
-                return Ok(());
-            }
-        }
-        self.logins.ask(&format!("address 4 {address}"))
+    pub fn login(&self, account: &str, address: IpAddr) -> Result<Counted, Refusal> {
+        self.logins.count(account, address, Instant::now())
+    }
+
+    /// The password of a login attempt was right: it does not count.
+    pub fn forgive(&self, counted: &Counted) {
+        self.logins.forgive(counted);
     }
 
     /// Whether a node that is full must turn everyone away.
@@ -246,8 +263,9 @@ impl Throttles {
     /// Forgets who has been quiet. Call it now and then.
     pub fn tidy(&self) {
         self.messages.tidy();
+        self.floods.tidy();
         self.connects.tidy();
-        self.logins.tidy();
+        self.logins.tidy(Instant::now());
     }
 }
 

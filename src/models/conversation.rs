@@ -228,6 +228,15 @@ pub struct Change<'a> {
     pub slow_mode_s: Option<i64>,
 }
 
+impl Change<'_> {
+    /// Whether it leaves everything as it is.
+    pub fn is_nothing(&self) -> bool {
+        self.title.or(self.description).is_none()
+            && self.is_public.is_none()
+            && self.slow_mode_s.is_none()
+    }
+}
+
 /// Changes a conversation and returns it as it is now.
 ///
 /// # Errors
@@ -273,17 +282,6 @@ pub fn set_owner(
     let row = conversations::table.find(id);
     let changed = diesel::update(row).set(conversations::owner_id.eq(owner)).execute(conn)?;
     if changed == 0 { Err(StoreError::Missing) } else { Ok(()) }
-}
-
-/// Up to `limit` public conversations, last written to first.
-pub fn public(conn: &mut DbConn, limit: i64) -> Result<Vec<ConversationView>, StoreError> {
-    let rows: Vec<Conversation> = conversations::table
-        .filter(conversations::is_public.eq(true))
-        .order((conversations::updated_at.desc(), conversations::id.desc()))
-        .limit(limit)
-        .select(Conversation::as_select())
-        .load(conn)?;
-    Ok(rows.iter().map(Conversation::view).collect())
 }
 
 /// One index probe a conversation; counting or grouping would read every message of each.

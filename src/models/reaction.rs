@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
-use diesel::dsl::{count_distinct, count_star, exists};
+use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
@@ -60,6 +60,18 @@ pub fn count(conn: &mut DbConn, message: MessageId, emoji: &str) -> Result<i64, 
     Ok(rows.filter(reactions::emoji.eq(emoji)).select(count_star()).first(conn)?)
 }
 
+/// How many people each emoji stands for under these messages.
+pub fn counts(
+    conn: &mut DbConn,
+    messages: &[MessageId],
+) -> Result<HashMap<(MessageId, String), i64>, StoreError> {
+    let views = of(conn, messages)?;
+    let each = |(id, views): (MessageId, Vec<ReactionView>)| {
+        views.into_iter().map(move |view| ((id, view.emoji), view.count))
+    };
+    Ok(views.into_iter().flat_map(each).collect())
+}
+
 /// Whether this emoji would be one more than `limit` different ones under a message.
 pub fn is_full(
     conn: &mut DbConn,
@@ -73,7 +85,8 @@ pub fn is_full(
     if known {
         return Ok(false);
     }
-    let different: i64 = rows().select(count_distinct(reactions::emoji)).first(conn)?;
+    let different: i64 =
+        rows().select(diesel::dsl::count(reactions::emoji).aggregate_distinct()).first(conn)?;
     Ok(different >= limit)
 }
 
