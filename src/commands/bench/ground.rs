@@ -33,6 +33,7 @@ const UNLIMITED: &[(&str, &str)] = &[
     ("connects-per-second-per-address", "0"),
     ("frames-per-second", "0"),
     ("messages-per-second-per-user", "0"),
+    ("flood-messages", "0"),
 ];
 
 /// The name of the room with this number.

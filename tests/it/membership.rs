@@ -1,0 +1,1 @@
+//! How people find conversations, come into them, and stand in them.
