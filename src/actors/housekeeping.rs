@@ -31,6 +31,7 @@ pub async fn run(house: Arc<House>, node: String) {
         tokio::select! {
             _ = flush.tick() => {
                 house.recorder.flush(&house.lane).await;
+                house.online.flush(&house.lane).await;
                 let metrics = Metrics::get();
                 metrics.writer_queue.set(house.lane.depth() as f64);
                 metrics.topics_live.set(house.exchange.topics() as f64);
