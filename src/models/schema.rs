@@ -188,6 +188,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        reason -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     profiles (user_id) {
         user_id -> BigInt,
         avatar -> Nullable<Text>,
@@ -248,6 +257,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_tokens -> logins (login_id));
@@ -279,6 +289,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     messages,
     nodes,
+    notices,
     password_resets,
     people_online,
     profiles,
