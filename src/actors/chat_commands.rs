@@ -341,6 +341,13 @@ fn create_conversation(
         let taken = Refusal::field("data.name", "not taken by another room");
         return Err(Refusal { code: Code::Conflict, ..taken }.into());
     }
+    let is_there = match direct {
+        Some((one, other)) => conversation::direct_between(conn, one, other)?.is_some(),
+        None => false,
+    };
+    if !is_there {
+        may_bring(conn, who, &others, direct.is_some(), "data.members")?;
+    }
     let (made, is_new) = conversation::open(
         conn,
         NewConversation {
@@ -357,7 +364,6 @@ fn create_conversation(
     if !is_new {
         return Ok(Effect::quiet(&made.view()));
     }
-    may_bring(conn, who, &others, direct.is_some(), "data.members")?;
     let mine = if direct.is_some() { MemberRole::Member } else { MemberRole::Owner };
     let mut effect = Effect::quiet(&made.view());
     membership::seat_members(conn, who, &made, &[(who.user, mine)], &mut effect.events)?;
