@@ -1,4 +1,4 @@
-//! Who is online: people with a connection to this process or another, and when they were last here.
+//! Who is online, on this process or another, and when people were last here.
 //!
 //! Counted in memory as sockets come and go; what others and the database must know of it is
 //! written now and then by the housekeeper, never on the way of a connection.
