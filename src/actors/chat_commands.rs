@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use crate::actors::authorize::{admit_for, require};
+use crate::actors::contact_commands::may_bring;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
 use crate::actors::message_commands as messages;
+use crate::actors::people_commands;
 use crate::actors::post::{check_client_id, delivery};
 use crate::actors::receipt_commands as receipts;
 use crate::actors::replay::Delta;
@@ -110,6 +112,7 @@ impl CommandJob {
                 change_conversation(conn, who, self.topic()?, change)
             }
             Command::ConversationJoin(_) => membership::join(conn, who, self.topic()?),
+            Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),
         }
@@ -280,6 +283,13 @@ fn create_conversation(
     {
         let taken = Refusal::field("data.name", "not taken by another room");
         return Err(Refusal { code: Code::Conflict, ..taken }.into());
+    }
+    let is_there = match direct {
+        Some((one, other)) => conversation::direct_between(conn, one, other)?.is_some(),
+        None => false,
+    };
+    if !is_there {
+        may_bring(conn, who, &others, direct.is_some(), "data.members")?;
     }
     let (made, is_new) = conversation::open(
         conn,

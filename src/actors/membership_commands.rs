@@ -2,6 +2,7 @@
 
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::chat_commands::{Effect, Noted, note};
+use crate::actors::contact_commands::may_bring;
 use crate::actors::lane::Fault;
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
@@ -57,7 +58,7 @@ pub fn seat_members(
     Ok(())
 }
 
-/// Appends one entry to someone's inbox and returns the event it stands for.
+/// Appends one entry to a person's inbox and returns the event it stands for.
 ///
 /// # Errors
 /// When the database failed.
@@ -106,6 +107,7 @@ pub fn add(
     if user::by_id(conn, add.user)?.is_none_or(|user| !user.is_active) {
         return Err(Refusal::field("data.user", "someone who has an account").into());
     }
+    may_bring(conn, who, &[add.user], false, "data.user")?;
     let mut events = Vec::new();
     seat_members(conn, who, conversation, &[(add.user, role)], &mut events)?;
     if events.is_empty() {
@@ -154,6 +156,9 @@ pub fn remove(
         require(who, TopicKind::Chat, Action::PromoteMember, admission.relation)?;
     }
     rows::remove_member(conn, conversation.id, remove.user)?;
+    if target.role == MemberRole::Owner {
+        conversation::set_owner(conn, conversation.id, None)?;
+    }
     let body = EventBody::MemberRemoved { user: remove.user, by: Some(who.user) };
     let event = note(conn, conversation, who.user, Some(remove.user.0), None, body)?;
     let lost = conversation.topic();

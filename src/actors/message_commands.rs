@@ -52,9 +52,11 @@ pub fn find_message(
     Ok((conversation, row, admission.relation))
 }
 
-/// How someone relates to a message: who wrote it may do what others may not.
-fn relation_to(who: &Identity, row: &MessageRow, relation: Relation) -> Relation {
-    if row.sender_id == Some(who.user) { Relation::Author } else { relation }
+/// How someone who wants `to` do something relates to a message: who wrote it may do what others
+/// may not. Changing what was said is one more way to talk; taking it back is none.
+fn relation_to(who: &Identity, row: &MessageRow, relation: Relation, to: Action) -> Relation {
+    let may = to == Action::Delete || relation != Relation::Barred;
+    if may && row.sender_id == Some(who.user) { Relation::Author } else { relation }
 }
 
 /// The effect of one event, answered with its position.
@@ -75,7 +77,8 @@ pub fn edit(
 ) -> Result<Effect, Fault> {
     check_content(&edit.content, house.settings.message_bytes)?;
     let (conversation, row, relation) = find_message(conn, who, topic, edit.id)?;
-    require(who, TopicKind::Chat, Action::Edit, relation_to(who, &row, relation))?;
+    let relation = relation_to(who, &row, relation, Action::Edit);
+    require(who, TopicKind::Chat, Action::Edit, relation)?;
     let (now, window) = (clock::now_naive(), house.settings.edit_window);
     let age = (now - row.created_at).to_std().unwrap_or_default();
     if !window.is_zero() && age > window {
@@ -106,7 +109,8 @@ pub fn delete(
     delete: &MessageDelete,
 ) -> Result<Effect, Fault> {
     let (conversation, row, relation) = find_message(conn, who, topic, delete.id)?;
-    require(who, TopicKind::Chat, Action::Delete, relation_to(who, &row, relation))?;
+    let relation = relation_to(who, &row, relation, Action::Delete);
+    require(who, TopicKind::Chat, Action::Delete, relation)?;
     message::delete(conn, row.id, who.user, clock::now_naive())?;
     let body = EventBody::MessageDeleted { id: row.id, by: Some(who.user) };
     Ok(told(note(conn, &conversation, who.user, Some(row.id.0), None, body)?))

@@ -7,6 +7,8 @@ use chrono::NaiveDateTime;
 
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_people::PeopleRows;
+use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
@@ -15,11 +17,9 @@ use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Entry};
 use crate::models::store::DbConn;
-use crate::models::{message, reaction, user};
-use crate::protocol::event::talk::TalkEvent;
+use crate::models::{message, user};
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::topic::Topic;
-use crate::protocol::views::talk::ReceiptSharing;
 use crate::protocol::views::{MemberRole, MemberView, MessageView, PersonView};
 
 /// Journal entries read at a time.
@@ -64,7 +64,7 @@ pub fn page(
 ) -> Result<Vec<Event>, StoreError> {
     let mut entries = journal::since(conn, journal, after, PAGE)?;
     entries.retain(|entry| entry.seq <= up_to);
-    let rows = Rows::load(conn, &entries)?;
+    let rows = Rows::load(conn, topic, &entries)?;
     Ok(entries.into_iter().filter_map(|entry| rows.event(topic, &entry)).collect())
 }
 
@@ -85,12 +85,12 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
-    /// How many people each emoji stands for under a message now.
-    reactions: HashMap<(MessageId, String), i64>,
+    talk: TalkRows,
+    own: PeopleRows,
 }
 
 impl Rows {
-    fn load(conn: &mut DbConn, entries: &[Entry]) -> Result<Self, StoreError> {
+    fn load(conn: &mut DbConn, topic: &Topic, entries: &[Entry]) -> Result<Self, StoreError> {
         let ids = |kinds: &[&str]| -> HashSet<i64> {
             entries
                 .iter()
@@ -101,7 +101,6 @@ impl Rows {
         let messages: Vec<_> =
             ids(&["message.new", "message.edited"]).into_iter().map(MessageId).collect();
         let people: Vec<_> = ids(&["member.added"]).into_iter().map(UserId).collect();
-        let reacted: Vec<_> = ids(&["message.reacted"]).into_iter().map(MessageId).collect();
         let mut conversations = HashMap::new();
         for id in ids(&["conversation.changed", "conversation.added"]) {
             if let Some(found) = conversation::by_id(conn, ConversationId(id))? {
@@ -112,7 +111,8 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
-            reactions: reaction::counts(conn, &reacted)?,
+            talk: TalkRows::load(conn, entries)?,
+            own: PeopleRows::load(conn, topic, entries)?,
         })
     }
 
@@ -163,37 +163,7 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => EventBody::Talk(self.talk(entry, delta)?),
-        })
-    }
-
-    fn talk(&self, entry: &Entry, delta: Delta) -> Option<TalkEvent> {
-        let message = || entry.entity.map(MessageId);
-        Some(match entry.kind.as_str() {
-            "message.reacted" => {
-                let (id, emoji) = (message()?, delta.emoji?);
-                let count = self.reactions.get(&(id, emoji.clone())).copied().unwrap_or(0);
-                TalkEvent::Reacted { id, user: entry.actor?, emoji, on: delta.on?, count }
-            }
-            "message.pinned" => {
-                TalkEvent::Pinned { id: message()?, on: delta.on?, by: entry.actor }
-            }
-            "delivered.marked" => {
-                TalkEvent::DeliveredMarked { user: entry.actor?, seq: delta.seq? }
-            }
-            "conversation.read" => {
-                TalkEvent::ConversationRead { topic: delta.topic?, seq: delta.seq? }
-            }
-            "member.nicknamed" => TalkEvent::MemberNicknamed {
-                user: UserId(entry.entity?),
-                nickname: delta.nickname?,
-                by: entry.actor,
-            },
-            "conversation.muted" => {
-                TalkEvent::ConversationMuted { topic: delta.topic?, until: delta.until }
-            }
-            "receipts.shared" => TalkEvent::ReceiptsShared(ReceiptSharing { on: delta.on? }),
-            _ => return None,
+            _ => return self.talk.body(entry, delta).or_else(|| self.own.body(entry)),
         })
     }
 }

@@ -15,7 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, diagnostics, invites, members, messages, passwords, people, sessions, talk,
+    accounts, chat, contacts, diagnostics, invites, members, messages, passwords, people, profiles,
+    sessions, talk,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -77,7 +78,12 @@ struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
-    &[talk::Described::openapi, invites::Described::openapi];
+    &[
+        talk::Described::openapi,
+        invites::Described::openapi,
+        profiles::Description::openapi,
+        contacts::Description::openapi,
+    ];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

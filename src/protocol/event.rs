@@ -1,6 +1,7 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
 pub mod talk;
+pub mod people;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::clock;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::event::talk::TalkEvent;
+use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -68,6 +70,8 @@ pub enum EventBody {
         from: UserId,
         data: Option<Arc<RawValue>>,
     },
+    /// On a person's inbox: what they changed about themselves.
+    People(PeopleEvent),
 }
 
 impl EventBody {
@@ -88,6 +92,7 @@ impl EventBody {
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
+            Self::People(event) => event.name(),
         }
     }
 }

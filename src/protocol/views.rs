@@ -5,6 +5,7 @@
 
 pub mod rooms;
 pub mod talk;
+pub mod people;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};

@@ -202,8 +202,7 @@ fn a_forwarded_message_names_its_author_until_it_is_taken_back() {
             let (here, there) = (room(conn, "here", &[&anna]), room(conn, "there", &[&ben]));
             let first = said(conn, post(&here, &anna, "news"));
             let forward = Forward { of: first.id, sender: Some(anna.clone()) };
-            let copy =
-                said(conn, NewPost { forward: Some(forward), ..post(&there, &ben, "news") });
+            let copy = said(conn, NewPost { forward: Some(forward), ..post(&there, &ben, "news") });
             assert_eq!(copy.forwarded_from.as_ref().unwrap().sender, Some(anna.clone()));
             assert_eq!(seen(conn, copy.id), copy);
             let row = message::by_id(conn, copy.id).unwrap().unwrap();

@@ -16,11 +16,15 @@ const ADMIN: Who = Who::Relation(Relation::Admin);
 const OWNER: Who = Who::Relation(Relation::Owner);
 const VISITOR: Who = Who::Relation(Relation::Visitor);
 const ONESELF: Who = Who::Relation(Relation::Oneself);
+const CONTACT: Who = Who::Relation(Relation::Contact);
+const BARRED: Who = Who::Relation(Relation::Barred);
 const CREW: Who = Who::Relation(Relation::Crew);
 
-const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
+const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
+const REACTORS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
+const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
@@ -31,7 +35,7 @@ const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER
 const KEEPERS_OR_PEER: &[Who] = &[PEER, ADMIN, OWNER];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
-pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, DISPATCH];
+pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, PEOPLE, DISPATCH];
 
 /// All rules, one after the other.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
@@ -46,7 +50,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Post, SPEAKERS),
     (TopicKind::Chat, Action::Edit, &[AUTHOR]),
     (TopicKind::Chat, Action::Delete, &[AUTHOR, ADMIN, OWNER]),
-    (TopicKind::Chat, Action::MarkRead, MEMBERS),
+    (TopicKind::Chat, Action::MarkRead, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::Typing, SPEAKERS),
     (TopicKind::Chat, Action::Publish, SPEAKERS_OR_SERVER),
     (TopicKind::Chat, Action::AddMember, KEEPERS),
@@ -56,17 +60,17 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Create, &[Who::AnyoneSignedIn]),
     (TopicKind::Chat, Action::Join, &[VISITOR, INVITED]),
     (TopicKind::Chat, Action::Leave, MEMBERS),
-    (TopicKind::Chat, Action::React, MEMBERS),
+    (TopicKind::Chat, Action::React, REACTORS),
     (TopicKind::Chat, Action::Pin, KEEPERS_OR_PEER),
     (TopicKind::Chat, Action::Forward, READERS),
-    (TopicKind::Chat, Action::ReadVersions, MEMBERS),
-    (TopicKind::Chat, Action::ReadReceipts, MEMBERS),
-    (TopicKind::Chat, Action::MarkDelivered, MEMBERS),
+    (TopicKind::Chat, Action::ReadVersions, MEMBERS_OR_BARRED),
+    (TopicKind::Chat, Action::ReadReceipts, MEMBERS_OR_BARRED),
+    (TopicKind::Chat, Action::MarkDelivered, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::PostFreely, KEEPERS_OR_PEER),
     (TopicKind::Chat, Action::KeepInvites, KEEPERS),
     (TopicKind::Chat, Action::NameOneself, MEMBERS),
     (TopicKind::Chat, Action::NameMember, KEEPERS),
-    (TopicKind::Chat, Action::Mute, MEMBERS),
+    (TopicKind::Chat, Action::Mute, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::TransferOwnership, &[OWNER]),
 ];
 
@@ -82,6 +86,15 @@ const PERSONAL: &[Rule] = &[
     (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Publish, &[Who::Server]),
+];
+
+/// People: what they show, and to whom. Each person's entries stand under their inbox.
+#[rustfmt::skip]
+const PEOPLE: &[Rule] = &[
+    (TopicKind::Inbox, Action::SeeProfile, &[Who::AnyoneSignedIn]),
+    (TopicKind::Inbox, Action::SeeDetails, &[CONTACT, ONESELF]),
+    (TopicKind::Inbox, Action::ChangeProfile, &[ONESELF]),
+    (TopicKind::Inbox, Action::KeepContacts, &[ONESELF]),
 ];
 
 /// The boards.
