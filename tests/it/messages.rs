@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::rest::on_each_engine;
+use crate::harness::calls::on_each_engine;
 use crate::harness::server::Server;
 
 fn with_id(said: &Value, more: Value) -> Value {

@@ -4,12 +4,11 @@
 //! **Never:** assertions about the product; those are the stories' own.
 
 pub mod browser;
+pub mod calls;
 pub mod child;
 pub mod engines;
 pub mod history;
 pub mod people;
-pub mod rest;
-pub mod rest;
 pub mod rest;
 pub mod seeded;
 pub mod server;
