@@ -35,6 +35,8 @@ pub mod attempt;
 
 pub mod statistics;
 
+pub mod notice;
+
 pub mod backup;
 
 pub mod stored;

@@ -188,6 +188,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        reason -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     hospitals (id) {
         id -> BigInt,
         name -> Text,
@@ -430,6 +439,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_tokens -> logins (login_id));
@@ -483,6 +493,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     messages,
     nodes,
+    notices,
     order_crew,
     orders,
     par_timers,
