@@ -8,7 +8,7 @@ use crate::models::error::StoreError;
 use crate::models::schema::hospitals;
 use crate::models::store::DbConn;
 use crate::protocol::dispatch::{Degrees, Load};
-use crate::protocol::views::dispatch::{DiversionView, HospitalView};
+use crate::protocol::views::hospitals::{DiversionView, HospitalView};
 
 /// A row of `hospitals`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
