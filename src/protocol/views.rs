@@ -5,6 +5,8 @@
 
 pub mod rooms;
 pub mod talk;
+pub mod dispatch;
+pub mod hospitals;
 pub mod people;
 
 use chrono::NaiveDateTime;
