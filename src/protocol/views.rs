@@ -4,6 +4,7 @@
 //! **Never:** secrets, or anything its reader may not see.
 
 pub mod people;
+pub mod search;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
