@@ -16,13 +16,14 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpResponse};
 use log::{Level, log};
 
 use crate::config::Config;
 use crate::http::error::ErrorBody;
 use crate::http::handshake;
 use crate::http::routes;
+use crate::http::sessions::Renewed;
 use crate::metrics::Metrics;
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -76,6 +77,8 @@ pub async fn dress(
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = shape(response, &method, &path);
+    let renewed = response.request().extensions_mut().remove::<Renewed>();
+    renew(response.response_mut(), renewed);
     secure(response.headers_mut(), &path);
     name(response.headers_mut(), &id);
     note(&method, &path, response.status(), started.elapsed(), &id);
@@ -93,6 +96,16 @@ pub fn dress_refusal(response: &mut HttpResponse, head: &RequestHead, started: I
 fn name(headers: &mut HeaderMap, id: &str) {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
+    }
+}
+
+/// Adds cookies that a handler has not set or taken away itself.
+fn renew(response: &mut HttpResponse<BoxBody>, renewed: Option<Renewed>) {
+    for cookie in renewed.map(|renewed| renewed.0).unwrap_or_default() {
+        if !response.cookies().any(|own| own.name() == cookie.name()) {
+            // Only a cookie that is no header would fail, and ours are plain letters and digits.
+            drop(response.add_cookie(&cookie));
+        }
     }
 }
 

@@ -21,6 +21,14 @@ pub mod user;
 
 pub mod login;
 
+pub mod profile;
+
+pub mod client_settings;
+
+pub mod contact;
+
+pub mod online;
+
 pub mod conversation;
 
 pub mod membership;
@@ -34,5 +42,7 @@ pub mod answer;
 pub mod attempt;
 
 pub mod statistics;
+
+pub mod notice;
 
 pub mod backup;
