@@ -189,23 +189,36 @@ pub fn insert_many(conn: &mut DbConn, new: &[Attempt]) -> Result<Vec<AttemptId>,
 fn insert_from_json(conn: &mut SqliteConnection, new: &[Attempt]) -> QueryResult<Vec<AttemptId>> {
     let moment = |at: NaiveDateTime| at.format(STORED_MOMENT).to_string();
     let rows = new.iter().map(|attempt| {
+        let Attempt { client_ip, user_agent, path, username, role, .. } = attempt;
+        let Attempt { stage, outcome, close_code, reason, duration_ms, .. } = attempt;
+        let (started_at, ended_at) = (moment(attempt.started_at), attempt.ended_at.map(moment));
+        let user = attempt.user.map(|id| id.0);
         (
-            (&attempt.client_ip, &attempt.user_agent, &attempt.path, attempt.user.map(|id| id.0)),
-            (&attempt.username, &attempt.role, attempt.stage, attempt.outcome, attempt.close_code),
-            (&attempt.reason, moment(attempt.started_at), attempt.ended_at.map(moment)),
-            attempt.duration_ms,
+            client_ip,
+            user_agent,
+            path,
+            user,
+            username,
+            role,
+            stage,
+            outcome,
+            close_code,
+            reason,
+            started_at,
+            ended_at,
+            duration_ms,
         )
     });
     let rows = as_json(rows.collect::<Vec<_>>())?;
+    // Materialized, or SQLite would write each row's JSON anew for each column that is read of it.
     diesel::sql_query(
-        "INSERT INTO connection_attempts
-             (client_ip, user_agent, path, user_id, username, role, stage, outcome, close_code,
-              successful, reason, started_at, ended_at, duration_ms)
-         SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> '$[0][3]',
-                value ->> '$[1][0]', value ->> '$[1][1]', value ->> '$[1][2]', value ->> '$[1][3]',
-                value ->> '$[1][4]', value ->> '$[1][3]' = 'accepted', value ->> '$[2][0]',
-                value ->> '$[2][1]', value ->> '$[2][2]', value ->> '$[3]'
-         FROM json_each(?)",
+        "WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
+         INSERT INTO connection_attempts
+             (client_ip, user_agent, path, user_id, username, role, stage, outcome, successful,
+              close_code, reason, started_at, ended_at, duration_ms)
+         SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3, v ->> 4, v ->> 5, v ->> 6, v ->> 7,
+                v ->> 7 = 'accepted', v ->> 8, v ->> 9, v ->> 10, v ->> 11, v ->> 12
+         FROM new",
     )
     .bind::<Text, _>(rows)
     .execute(conn)?;
@@ -248,11 +261,12 @@ fn update_from_json(conn: &mut SqliteConnection, updates: &[&AttemptUpdate]) -> 
         .collect();
     let rows = as_json(rows)?;
     diesel::sql_query(
-        "UPDATE connection_attempts
-         SET stage = new.value ->> 1, close_code = new.value ->> 2, reason = new.value ->> 3,
-             ended_at = new.value ->> 4, duration_ms = new.value ->> 5
-         FROM json_each(?) AS new
-         WHERE connection_attempts.id = new.value ->> 0",
+        "WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
+         UPDATE connection_attempts
+         SET stage = v ->> 1, close_code = v ->> 2, reason = v ->> 3, ended_at = v ->> 4,
+             duration_ms = v ->> 5
+         FROM new
+         WHERE connection_attempts.id = v ->> 0",
     )
     .bind::<Text, _>(rows)
     .execute(conn)?;
