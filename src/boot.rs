@@ -284,7 +284,7 @@ fn serve_http(
     stopped: watch::Receiver<Stop>,
 ) -> Result<Server, String> {
     let config = &state.config;
-    let workers = Workers::new(Arc::clone(&state.house), transport(config));
+    let workers = Workers::new(state.clone(), transport(config));
     let draining =
         drain(Arc::clone(&state.house), stopped, config.drain_timeout, config.restart_spread);
     let builder = Server::build()
