@@ -16,7 +16,7 @@ use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
     accounts, chat, contacts, diagnostics, invites, members, messages, passwords, people, profiles,
-    sessions, talk,
+    search, sessions, talk,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -83,6 +83,7 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
         invites::Described::openapi,
         profiles::Description::openapi,
         contacts::Description::openapi,
+        search::Description::openapi,
     ];
 
 fn described() -> utoipa::openapi::OpenApi {

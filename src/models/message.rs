@@ -14,6 +14,7 @@ use crate::models::error::StoreError;
 use crate::models::posting::heads;
 use crate::models::posting::{self, Place};
 use crate::models::schema::{conversations, messages};
+use crate::models::search;
 use crate::models::store::DbConn;
 use crate::models::{mention, pin, reaction, user, version};
 use crate::protocol::views::talk::ForwardView;
@@ -236,6 +237,7 @@ pub fn edit(
     version::keep(conn, &row)?;
     let change = (messages::content.eq(content), messages::edited_at.eq(at));
     diesel::update(messages::table.find(id)).set(change).execute(conn)?;
+    search::replace(conn, id, row.conversation_id, content)?;
     views(conn, &[id])?.remove(&id).ok_or(StoreError::Missing)
 }
 
@@ -269,7 +271,7 @@ pub fn delete(
     mention::forget(conn, id)?;
     reaction::forget(conn, id)?;
     pin::remove(conn, id)?;
-    Ok(())
+    search::remove(conn, &[id])
 }
 
 /// A page of a conversation: the first after `after`, else the last before `before`, else the last.

@@ -44,6 +44,8 @@ pub mod invite;
 
 pub mod posting;
 
+pub mod search;
+
 pub mod answer;
 
 pub mod attempt;

@@ -7,6 +7,7 @@ pub mod look;
 pub mod rooms;
 pub mod talk;
 pub mod people;
+pub mod search;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,7 @@ use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -191,6 +193,7 @@ pub enum Command {
     Room(RoomCommand),
     Look(Look),
     People(PeopleCommand),
+    Search(Search),
 }
 
 impl From<TalkCommand> for Command {
@@ -248,6 +251,7 @@ const CONNECTION: &[CommandRow] = &[
 /// Conversations.
 #[rustfmt::skip]
 const CHAT: &[CommandRow] = &[
+    row("search", false, |raw| read_data(raw).map(Command::Search)),
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),

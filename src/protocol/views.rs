@@ -8,6 +8,7 @@ pub mod talk;
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod search;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
