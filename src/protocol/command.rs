@@ -3,6 +3,7 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod dispatch;
 pub mod people;
 
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
+use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
@@ -178,6 +180,7 @@ pub enum Command {
     ConversationJoin(Membership),
     ConversationLeave(Membership),
     People(PeopleCommand),
+    Dispatch(Box<DispatchCommand>),
 }
 
 /// One row of [`COMMANDS`].
@@ -198,7 +201,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE, DISPATCH];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 use crate::clock;
 use crate::ids::{EntryId, HospitalId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId};
 use crate::protocol::dispatch::{
-    Degrees, IncidentStatus, IncidentType, Load, OrderState, Priority, UnitStatus, UnitType,
+    Degrees, IncidentStatus, IncidentType, OrderState, Priority, UnitStatus, UnitType,
 };
 use crate::protocol::views::PersonView;
+use crate::protocol::views::hospitals::HospitalView;
 
 /// What stands where its reader may not see.
 pub const MASK: &str = "•••";
@@ -233,47 +234,6 @@ pub struct UnitView {
     pub home_latitude: Option<Degrees>,
     #[schema(value_type = Option<f64>)]
     pub home_longitude: Option<Degrees>,
-    pub version: i64,
-    #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: NaiveDateTime,
-    #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
-    pub updated_at: NaiveDateTime,
-}
-
-/// A hospital that turns patients away for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DiversionView {
-    pub reason: String,
-    #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub since: Option<NaiveDateTime>,
-    /// When it ends by itself; `null` when it must be ended.
-    #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub ends_at: Option<NaiveDateTime>,
-    #[schema(value_type = Option<String>)]
-    pub by: Option<UserId>,
-}
-
-/// A hospital.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HospitalView {
-    #[schema(value_type = String)]
-    pub id: HospitalId,
-    pub name: String,
-    pub address: String,
-    #[schema(value_type = Option<f64>)]
-    pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
-    pub longitude: Option<Degrees>,
-    pub phone: String,
-    pub total_beds: i32,
-    pub available_beds: i32,
-    pub emergency_load: Load,
-    pub specialties: String,
-    pub diversion: Option<DiversionView>,
     pub version: i64,
     #[serde(with = "clock::stamp")]
     #[schema(value_type = String, format = DateTime)]
