@@ -4,6 +4,7 @@
 //! refusal names the field and the rule.
 
 pub mod dispatch;
+pub mod fleet;
 pub mod people;
 
 use serde::Deserialize;

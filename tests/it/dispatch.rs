@@ -281,9 +281,9 @@ async fn each_role_may_do_its_own_and_is_refused_the_rest() {
     let data = json!({"incident_type": "FIRE"});
     assert_eq!(is_refused(&mut socket, "incident.create", data).await["code"], "forbidden");
     let no = is_refused(&mut socket, "mayday.raise", json!({})).await;
-    assert_eq!(no["code"], "not_found");
+    assert_eq!(no["code"], "forbidden");
     let no = is_refused(&mut socket, "shift.start", json!({"unit": medic.unit})).await;
-    assert_eq!(no["code"], "not_found");
+    assert_eq!(no["code"], "forbidden");
     // An admin may all that a dispatcher may.
     let mut boss = server.person_as("boss", Role::Admin).await.connects().await;
     boss.joins(BOARD).await;

@@ -12,7 +12,7 @@ use crate::ids::{IncidentId, MaydayId, UnitId};
 use crate::models::mayday::{self, Mayday};
 use crate::models::timeline::NewEntry;
 use crate::models::{order, par, shift};
-use crate::protocol::command::dispatch::{
+use crate::protocol::command::fleet::{
     MaydayAcknowledge, MaydayEnd, MaydayRaise, ParCheck, ParSet,
 };
 use crate::protocol::refusal::Refusal;
@@ -56,7 +56,7 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
         Some(unit) => work.relation_to_unit(unit)?,
         None => Relation::Stranger,
     };
-    work.require(TopicKind::Unit, Action::RaiseMayday, relation)?;
+    work.require(TopicKind::Board, Action::RaiseMayday, relation)?;
     // An unknown unit is no reason to lose a call for help.
     let unit = match unit_in_need(work, wish.unit) {
         Ok(unit) => unit,

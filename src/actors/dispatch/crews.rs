@@ -16,7 +16,7 @@ use crate::models::order;
 use crate::models::shift::{self, Shift};
 use crate::models::timeline::NewEntry;
 use crate::models::user;
-use crate::protocol::command::dispatch::{ShiftEnd, ShiftRest, ShiftStart};
+use crate::protocol::command::fleet::{ShiftEnd, ShiftRest, ShiftStart};
 use crate::protocol::topic::{Topic, TopicKind};
 
 /// What a change of shift answers.
@@ -31,9 +31,9 @@ fn whose(work: &mut Work<'_>, named: Option<UserId>, own: Action) -> Result<User
     let named = named.or(work.who.id());
     let user = named.ok_or_else(|| broken("data.user", "required"))?;
     if Some(user) == work.who.id() {
-        work.require(TopicKind::Unit, own, Relation::Stranger)?;
+        work.require(TopicKind::Board, own, Relation::Stranger)?;
     } else {
-        work.require(TopicKind::Unit, Action::ArrangeShifts, Relation::Stranger)?;
+        work.require(TopicKind::Board, Action::ArrangeShifts, Relation::Stranger)?;
     }
     Ok(user)
 }

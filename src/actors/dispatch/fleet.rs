@@ -17,7 +17,7 @@ use crate::models::lifecycle::{self, Deed};
 use crate::models::timeline::NewEntry;
 use crate::models::unit::{self, Unit};
 use crate::models::{order, shift, user};
-use crate::protocol::command::dispatch::{
+use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, UnitSave, UnitSetStatus,
 };
 use crate::protocol::dispatch::{Degrees, UnitStatus};

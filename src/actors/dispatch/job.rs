@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::actors::dispatch::notifier::{Notifier, Unheard};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
-    alarms, answers, assign, crews, fleet, incidents, offline, progress, sweep,
+    alarms, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -121,7 +121,7 @@ fn obey(work: &mut Work<'_>, command: &DispatchCommand) -> Result<Answer, Fault>
         DispatchCommand::IncidentStep(data) => progress::step(work, data),
         DispatchCommand::IncidentClose(data) => progress::close(work, data),
         DispatchCommand::IncidentCancel(data) => progress::cancel(work, data),
-        DispatchCommand::IncidentCorrect(data) => progress::correct(work, data),
+        DispatchCommand::IncidentCorrect(data) => correct::correct(work, data),
         DispatchCommand::IncidentLink(data) => incidents::link(work, data),
         DispatchCommand::IncidentMark(data) => incidents::mark(work, data),
         DispatchCommand::IncidentNote(data) => incidents::note(work, data),

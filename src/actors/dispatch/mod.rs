@@ -5,6 +5,7 @@
 pub mod alarms;
 pub mod answers;
 pub mod assign;
+pub mod correct;
 pub mod crews;
 pub mod fleet;
 pub mod incidents;

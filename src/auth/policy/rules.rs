@@ -117,7 +117,7 @@ const DISPATCH: &[Rule] = &[
     (TopicKind::Board, Action::ChangeBeds, FIELD),
     (TopicKind::Unit, Action::AnswerOrder, UNIT),
     (TopicKind::Unit, Action::SetUnitStatus, UNIT),
-    (TopicKind::Unit, Action::KeepShift, FIELD),
-    (TopicKind::Unit, Action::ArrangeShifts, DESK),
-    (TopicKind::Unit, Action::RaiseMayday, CREW_OR_FIELD),
+    (TopicKind::Board, Action::KeepShift, FIELD),
+    (TopicKind::Board, Action::ArrangeShifts, DESK),
+    (TopicKind::Board, Action::RaiseMayday, CREW_OR_FIELD),
 ];
