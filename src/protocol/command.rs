@@ -6,6 +6,7 @@
 pub mod dispatch;
 pub mod fleet;
 pub mod people;
+pub mod search;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -182,6 +184,7 @@ pub enum Command {
     ConversationLeave(Membership),
     People(PeopleCommand),
     Dispatch(Box<DispatchCommand>),
+    Search(Search),
 }
 
 /// One row of [`COMMANDS`].
@@ -221,6 +224,7 @@ const CONNECTION: &[CommandRow] = &[
 /// Conversations.
 #[rustfmt::skip]
 const CHAT: &[CommandRow] = &[
+    row("search", false, |raw| read_data(raw).map(Command::Search)),
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),
