@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dispatch::notifier::Notifier;
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
@@ -44,6 +46,7 @@ pub struct Settings {
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub dispatch: DispatchSettings,
 }
 
 /// What every actor of this process shares.
@@ -58,6 +61,8 @@ pub struct House {
     pub throttles: Throttles,
     /// Who has a connection open.
     pub online: Online,
+    /// Is told of alarms that reached nobody.
+    pub notifier: Arc<dyn Notifier>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Names the database's history; changes when a backup is restored.

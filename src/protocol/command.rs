@@ -6,6 +6,8 @@
 pub mod look;
 pub mod rooms;
 pub mod talk;
+pub mod dispatch;
+pub mod fleet;
 pub mod people;
 pub mod search;
 
@@ -18,6 +20,7 @@ use crate::ids::{MessageId, UserId};
 use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::talk::{TALK, TalkCommand};
+use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
@@ -193,6 +196,7 @@ pub enum Command {
     Room(RoomCommand),
     Look(Look),
     People(PeopleCommand),
+    Dispatch(Box<DispatchCommand>),
     Search(Search),
 }
 
@@ -232,7 +236,8 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE];
+pub const COMMANDS: &[&[CommandRow]] =
+    &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod calls;
 pub mod child;
+pub mod dispatch;
 pub mod engines;
 pub mod history;
 pub mod people;
