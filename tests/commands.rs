@@ -113,7 +113,8 @@ fn demo_loads_people_rooms_and_messages_once() {
         .unwrap();
     let names: Vec<&str> = people.iter().map(|person| person.username.as_str()).collect();
     assert_eq!(names, ["admin", "alice", "bob", "carol", "test_dispatcher", "test_paramedic"]);
-    let mut topics: Vec<&str> = rooms.iter().map(|(_, room)| room.conversation.topic.as_str()).collect();
+    let mut topics: Vec<&str> =
+        rooms.iter().map(|(_, room)| room.conversation.topic.as_str()).collect();
     topics.sort_unstable();
     assert_eq!(topics, ["chat:general", "chat:random"]);
     let alice = people[1].id;

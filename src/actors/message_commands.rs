@@ -148,8 +148,7 @@ pub fn react(
     }
     let count = reaction::count(conn, row.id, &emoji)?;
     let delta = Delta { emoji: Some(emoji.clone()), on: Some(wish.on), ..Delta::default() };
-    let reacted =
-        TalkEvent::Reacted { id: row.id, user: who.user, emoji, on: wish.on, count };
+    let reacted = TalkEvent::Reacted { id: row.id, user: who.user, emoji, on: wish.on, count };
     let body = EventBody::Talk(reacted);
     Ok(told(note(conn, &conversation, who.user, Some(row.id.0), Some(&delta), body)?))
 }

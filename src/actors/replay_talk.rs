@@ -43,7 +43,9 @@ impl TalkRows {
             "message.pinned" => {
                 TalkEvent::Pinned { id: message()?, on: delta.on?, by: entry.actor }
             }
-            "delivered.marked" => TalkEvent::DeliveredMarked { user: entry.actor?, seq: delta.seq? },
+            "delivered.marked" => {
+                TalkEvent::DeliveredMarked { user: entry.actor?, seq: delta.seq? }
+            }
             "conversation.read" => {
                 TalkEvent::ConversationRead { topic: delta.topic?, seq: delta.seq? }
             }

@@ -181,11 +181,7 @@ pub fn led_to(conn: &mut DbConn, wish: &InviteToken) -> Result<(Invite, Conversa
     Ok((found, conversation))
 }
 
-fn join_by_invite(
-    conn: &mut DbConn,
-    who: &Identity,
-    wish: &InviteToken,
-) -> Result<Effect, Fault> {
+fn join_by_invite(conn: &mut DbConn, who: &Identity, wish: &InviteToken) -> Result<Effect, Fault> {
     let (found, conversation) = led_to(conn, wish)?;
     let mut effect = Effect::quiet(&conversation.view());
     // Whoever is in already uses nothing up.

@@ -77,14 +77,13 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
 struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
-const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
-    &[
-        talk::Described::openapi,
-        invites::Described::openapi,
-        profiles::Description::openapi,
-        contacts::Description::openapi,
-        search::Description::openapi,
-    ];
+const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
+    talk::Described::openapi,
+    invites::Described::openapi,
+    profiles::Description::openapi,
+    contacts::Description::openapi,
+    search::Description::openapi,
+];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

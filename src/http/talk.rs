@@ -18,9 +18,7 @@ use crate::protocol::command::talk::{
     DeliveredMark, MessageForward, MessagePin, MessageReact, ReceiptsShare, TalkCommand,
 };
 use crate::protocol::topic::Topic;
-use crate::protocol::views::talk::{
-    PinList, ReactorList, ReceiptSharing, Receipts, VersionList,
-};
+use crate::protocol::views::talk::{PinList, ReactorList, ReceiptSharing, Receipts, VersionList};
 
 /// These routes, for the OpenAPI description.
 #[derive(OpenApi)]
@@ -146,11 +144,7 @@ async fn set_pin(
         ("id" = String, Path, description = "the message"),
     ),
     responses((status = 200, body = Changed)))]
-pub async fn pin(
-    state: web::Data<State>,
-    who: Caller,
-    path: OfMessage,
-) -> Answered<HttpResponse> {
+pub async fn pin(state: web::Data<State>, who: Caller, path: OfMessage) -> Answered<HttpResponse> {
     set_pin(&state, &who, &path, true).await
 }
 
@@ -290,9 +284,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::delete().to(remove_reaction)),
     )
     .service(of("messages/{id}/reactions").route(web::get().to(list_reactions)))
-    .service(
-        of("messages/{id}/pin").route(web::put().to(pin)).route(web::delete().to(unpin)),
-    )
+    .service(of("messages/{id}/pin").route(web::put().to(pin)).route(web::delete().to(unpin)))
     .service(of("messages/{id}/forward").route(web::post().to(forward)))
     .service(of("messages/{id}/versions").route(web::get().to(list_versions)))
     .service(of("messages/{id}/receipts").route(web::get().to(show_receipts)))

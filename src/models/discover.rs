@@ -33,19 +33,14 @@ pub fn page(
     after: Option<Place>,
     limit: i64,
 ) -> Result<Vec<(Place, DiscoveredView)>, StoreError> {
-    let mine = memberships::conversation_id
-        .eq(conversations::id)
-        .and(memberships::user_id.eq(reader));
+    let mine =
+        memberships::conversation_id.eq(conversations::id).and(memberships::user_id.eq(reader));
     let mut query = conversations::table
         .left_join(memberships::table.on(mine))
         .filter(conversations::is_public)
         .order((conversations::updated_at.desc(), conversations::id.desc()))
         .limit(limit)
-        .select((
-            Conversation::as_select(),
-            sql::<BigInt>(MEMBERS),
-            memberships::role.nullable(),
-        ))
+        .select((Conversation::as_select(), sql::<BigInt>(MEMBERS), memberships::role.nullable()))
         .into_boxed();
     for word in words.to_lowercase().split_whitespace() {
         let plain = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

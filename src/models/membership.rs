@@ -141,8 +141,17 @@ pub fn members(
         .load(conn)?;
     let sees = user::shares_receipts(conn, reader)?;
     let view = |row: MemberColumns| {
-        let (id, username, display_name, role, nickname, joined_at, read_seq, delivered_seq, shares) =
-            row;
+        let (
+            id,
+            username,
+            display_name,
+            role,
+            nickname,
+            joined_at,
+            read_seq,
+            delivered_seq,
+            shares,
+        ) = row;
         let shown = id == reader || (sees && shares);
         MemberView {
             user: user::named(id, username, display_name),

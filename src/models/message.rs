@@ -196,9 +196,7 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         created_at: row.created_at,
         edited_at: row.edited_at,
         deleted: row.deleted_at.is_some(),
-        forwarded_from: row
-            .forward_of
-            .map(|_| ForwardView { sender: person(row.forward_sender) }),
+        forwarded_from: row.forward_of.map(|_| ForwardView { sender: person(row.forward_sender) }),
         mentions: mentions.remove(&row.id).unwrap_or_default(),
         reactions: reactions.remove(&row.id).unwrap_or_default(),
         pinned: pins.remove(&row.id),

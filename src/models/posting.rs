@@ -119,10 +119,7 @@ fn place_rows(
 }
 
 /// Inserts a message; the place of the first one when it is a repeat.
-fn insert_row(
-    conn: &mut SqliteConnection,
-    fresh: &Fresh<'_>,
-) -> Result<Option<Place>, StoreError> {
+fn insert_row(conn: &mut SqliteConnection, fresh: &Fresh<'_>) -> Result<Option<Place>, StoreError> {
     let post = fresh.post;
     let row = (
         messages::conversation_id.eq(post.conversation),

@@ -3,13 +3,13 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
-pub mod look;
-pub mod rooms;
-pub mod talk;
 pub mod dispatch;
 pub mod fleet;
+pub mod look;
 pub mod people;
+pub mod rooms;
 pub mod search;
+pub mod talk;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,12 +17,12 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
-use crate::protocol::command::look::{LOOKS, Look};
-use crate::protocol::command::rooms::{ROOMS, RoomCommand};
-use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
+use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::search::Search;
+use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -236,8 +236,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] =
-    &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

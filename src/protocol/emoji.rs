@@ -180,9 +180,20 @@ mod tests {
     #[test]
     fn what_is_not_one_emoji_is_refused() {
         let long = format!("👨{}", "\u{200D}👨".repeat(20));
-        for bad in
-            ["", "a", "👍👍", "1", ":+1:", "👍 ", "\u{FE0F}", "🇩", "\u{200D}👍", "👍\u{200D}", "é", &long]
-        {
+        for bad in [
+            "",
+            "a",
+            "👍👍",
+            "1",
+            ":+1:",
+            "👍 ",
+            "\u{FE0F}",
+            "🇩",
+            "\u{200D}👍",
+            "👍\u{200D}",
+            "é",
+            &long,
+        ] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
     }

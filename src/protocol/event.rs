@@ -1,8 +1,8 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
-pub mod talk;
 pub mod dispatch;
 pub mod people;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
-use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 

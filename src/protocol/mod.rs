@@ -6,8 +6,8 @@
 
 pub mod close;
 pub mod command;
-pub mod emoji;
 pub mod dispatch;
+pub mod emoji;
 pub mod event;
 pub mod frame;
 pub mod mention;

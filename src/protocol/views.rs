@@ -3,12 +3,12 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
-pub mod rooms;
-pub mod talk;
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod rooms;
 pub mod search;
+pub mod talk;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};

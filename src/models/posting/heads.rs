@@ -64,11 +64,8 @@ pub fn lock(
         }
         DbConn::Postgres(conn) => {
             let ids: Vec<TopicId> = ids.iter().copied().collect();
-            let rows: Vec<Row> = joined
-                .filter(topics::id.eq_any(ids))
-                .order(topics::id)
-                .for_update()
-                .load(conn)?;
+            let rows: Vec<Row> =
+                joined.filter(topics::id.eq_any(ids)).order(topics::id).for_update().load(conn)?;
             Ok(rows.into_iter().map(stand).collect())
         }
     }
