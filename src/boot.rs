@@ -22,6 +22,7 @@ use crate::actors::house::House;
 use crate::actors::housekeeping;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
+use crate::actors::notifier::{LogNotifier, Notifier};
 use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
 use crate::actors::throttle::Throttles;
@@ -181,8 +182,10 @@ fn furnish(
     }
     let layer: Arc<dyn ChannelLayer> = Arc::new(Memory::new(ear));
     let epoch = store.epoch();
+    let notifier: Arc<dyn Notifier> = Arc::new(LogNotifier);
+    let told = Arc::clone(&notifier);
     let (lane, writer) =
-        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer))
+        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer), told)
             .map_err(|fault| format!("the writer cannot start: {fault}"))?;
     authenticator.connect(lane.clone());
     let house = House {
@@ -191,6 +194,8 @@ fn furnish(
         exchange,
         layer,
         owners: Owners::default(),
+        presence: Arc::default(),
+        notifier,
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),

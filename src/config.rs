@@ -242,6 +242,13 @@ settings! {
     /// Most connection attempts kept.
     attempts_keep_rows: usize = "100000", count(1..=100_000_000);
 
+    /// How long notifications are kept after they last changed.
+    notifications_keep: Duration = "90d", duration("1s", "3650d");
+    /// Most notifications kept of one person.
+    notifications_keep_rows: usize = "1000", count(1..=1_000_000);
+    /// In conversations with more members only mentions notify.
+    notify_members_max: usize = "200", count(0..=10_000);
+
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.

@@ -109,6 +109,10 @@ ids! {
     TopicId,
     /// A recorded connection attempt.
     AttemptId,
+    /// A notification in someone's inbox.
+    NotificationId,
+    /// An opaque token that was issued.
+    ApiTokenId,
     /// An ambulance or other unit that takes orders.
     UnitId,
 }

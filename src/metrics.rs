@@ -76,6 +76,10 @@ metrics_table! {
     panics: Counter = "switchboard_panics_total";
     /// Connection attempts that were not recorded because too many waited.
     attempts_dropped: Counter = "switchboard_attempts_dropped_total";
+    /// Notifications put into inboxes, those that grew among them.
+    notifications: Counter = "switchboard_notifications_total";
+    /// Notifications and alarms that nobody was connected to hear.
+    notifications_unheard: Counter = "switchboard_notifications_unheard_total";
     /// Alarms that reached nobody who could answer.
     alarms_unheard: Counter = "switchboard_alarms_unheard_total";
     /// Times the layer between nodes was lost.

@@ -3,6 +3,9 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/inbox.rs"]
+mod inbox;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -197,6 +200,7 @@ fn events() -> Vec<Event> {
         | EventBody::MemberRemoved { .. }
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
+        EventBody::Inbox(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -259,11 +263,11 @@ fn replies() -> Vec<(&'static str, String)> {
 #[test]
 fn every_server_frame_is_written_as_its_fixture_says() {
     let mut written: BTreeMap<String, String> = BTreeMap::new();
-    for event in events() {
+    for event in events().into_iter().chain(inbox::events()) {
         let twice = written.insert(event.body.name().to_owned(), frame::event(&event));
         assert!(twice.is_none(), "two events are called {}", event.body.name());
     }
-    written.extend(replies().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    written.extend(replies().into_iter().chain(inbox::replies()).map(|(name, text)| (name.to_owned(), text)));
     for fixture in fixtures(Direction::Server) {
         assert!(fixture.reads_as.is_none() && fixture.refused.is_none(), "{}", fixture.name);
         let text = written

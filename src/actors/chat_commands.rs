@@ -7,18 +7,20 @@ use crate::actors::authorize::{admit, admit_for, require};
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
-use crate::actors::post::{check_client_id, check_content, delivery};
+use crate::actors::notify::posts::{self, QUOTE_CHARS, quoted_message};
+use crate::actors::notify::{self, cut};
+use crate::actors::post::{check_client_id, check_content};
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::layer::contract::Envelope;
 use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
 use crate::models::membership as rows;
 use crate::models::message::MessageRow;
+use crate::models::notification::Which;
 use crate::models::store::DbConn;
 use crate::models::{answer as answers, message, user};
 use crate::protocol::command::{
@@ -159,17 +161,7 @@ impl Job for CommandJob {
     fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
         match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
-            Ok(effect) => {
-                self.reply.send_with(Ok(effect.answer), &mut aftermath.replies);
-                let events: Vec<_> = effect.events.iter().map(delivery).collect();
-                if !events.is_empty() {
-                    aftermath.envelopes.push(Envelope::Events(events));
-                }
-                for (topic, user) in effect.unseated {
-                    let refusal = Refusal::forbidden("you are no longer a member here");
-                    aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });
-                }
-            }
+            Ok(effect) => effect.conclude(self.reply, aftermath),
         }
     }
 
@@ -234,7 +226,10 @@ fn edit_message(
     let view = message::edit(conn, row.id, &edit.content, clock::now_naive())?;
     let body = EventBody::MessageEdited(view);
     let event = note(conn, &conversation, who.user, Some(row.id.0), None, body)?;
-    Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
+    let mut effect = Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event);
+    let quoted = cut(&edit.content, QUOTE_CHARS);
+    notify::requote(conn, &quoted_message(row.id), &quoted, &mut effect.events)?;
+    Ok(effect)
 }
 
 fn delete_message(
@@ -248,7 +243,9 @@ fn delete_message(
     message::delete(conn, row.id, who.user, clock::now_naive())?;
     let body = EventBody::MessageDeleted { id: row.id, by: Some(who.user) };
     let event = note(conn, &conversation, who.user, Some(row.id.0), None, body)?;
-    Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
+    let mut effect = Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event);
+    notify::requote(conn, &quoted_message(row.id), "", &mut effect.events)?;
+    Ok(effect)
 }
 
 fn mark_read(
@@ -271,7 +268,13 @@ fn mark_read(
     let body = EventBody::ReadMarked { user: who.user, seq: mark.seq };
     let delta = Delta { seq: Some(mark.seq), ..Delta::default() };
     let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
-    Ok(Effect::with_event(&Noted { seq: mark.seq }, event))
+    let mut effect = Effect::with_event(&Noted { seq: mark.seq }, event);
+    // What was read in the conversation needs no notification any more.
+    if message::unread(conn, conversation.id, who.user, mark.seq)? == 0 {
+        let groups = posts::groups(conversation.id);
+        effect.events.extend(notify::read(conn, who.user, Which::Groups(&groups))?);
+    }
+    Ok(effect)
 }
 
 fn check_text(field: &'static str, text: Option<&str>, limit: usize) -> Result<(), Refusal> {

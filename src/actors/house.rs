@@ -8,7 +8,9 @@ use crate::actors::authenticate::Authenticator;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
+use crate::actors::notifier::Notifier;
 use crate::actors::owners::Owners;
+use crate::actors::presence::SharedPresence;
 use crate::actors::recorder::Recorder;
 use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
@@ -35,6 +37,11 @@ pub struct Settings {
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub notifications_keep: Duration,
+    /// Notifications kept of one person.
+    pub notifications_keep_rows: i64,
+    /// In conversations with more members only mentions notify.
+    pub notify_members_max: i64,
 }
 
 /// What every actor of this process shares.
@@ -44,6 +51,10 @@ pub struct House {
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
     pub owners: Owners,
+    /// Who is here, on the topics that have presence.
+    pub presence: Arc<SharedPresence>,
+    /// Who is told of what nobody is connected to hear.
+    pub notifier: Arc<dyn Notifier>,
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,

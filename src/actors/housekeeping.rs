@@ -7,6 +7,8 @@ use std::time::Duration;
 use log::warn;
 
 use crate::actors::house::House;
+use crate::actors::effect_job;
+use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
 use crate::clock;
 use crate::metrics::Metrics;
@@ -67,6 +69,8 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
     let (attempts_before, keep_rows) =
         (before(settings.attempts_keep), settings.attempts_keep_rows);
     let answers_before = before(settings.client_id_keep);
+    let (notices_before, keep_notices) =
+        (before(settings.notifications_keep), settings.notifications_keep_rows);
     loop {
         let pruned = house.lane.write(move |conn| -> Result<usize, Fault> {
             Ok(journal::prune(conn, journal_before, keep_events, PRUNE_ROWS)?)
@@ -75,6 +79,10 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
             break;
         }
     }
+    let pruned = effect_job::write(house, move |conn| {
+        inbox_commands::prune(conn, notices_before, keep_notices, PRUNE_ROWS)
+    });
+    pruned.await?;
     house
         .lane
         .write(move |conn| -> Result<(), Fault> {

@@ -2,26 +2,32 @@
 //!
 //! **Never:** SQL text, HTTP types, status codes.
 
+pub mod announce;
 pub mod authenticate;
 pub mod authorize;
 pub mod chat_commands;
 pub mod chat_reads;
 pub mod dispatch_board;
 pub mod echo;
+pub mod effect_job;
 pub mod exchange;
 pub mod fanout;
 pub mod house;
 pub mod housekeeping;
+pub mod inbox_commands;
 pub mod join;
 pub mod lane;
 pub mod mail;
 pub mod membership_commands;
 pub mod notification_hub;
+pub mod notifier;
+pub mod notify;
 pub mod owners;
 pub mod post;
 pub mod presence;
 pub mod recorder;
 pub mod replay;
+pub mod replay_inbox;
 pub mod room_supervisor;
 pub mod seats;
 pub mod session;

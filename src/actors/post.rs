@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::actors::authorize::{self, Admission};
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
+use crate::actors::notify::posts::{self, Hearing, Said};
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
@@ -86,18 +87,27 @@ pub struct PostJob {
     topic: Topic,
     send: MessageSend,
     reply: ReplyTo,
+    hearing: Hearing,
     outcome: Option<Result<Stored, Refusal>>,
 }
 
 struct Stored {
     acknowledged: Acknowledged,
     event: Option<Event>,
+    /// Notifications of this post and of those before it in the same batch.
+    notices: Vec<Event>,
 }
 
 impl PostJob {
     /// A message that passed [`check`].
-    pub fn new(who: Arc<Identity>, topic: Topic, send: MessageSend, reply: ReplyTo) -> Self {
-        Self { who, topic, send, reply, outcome: None }
+    pub fn new(
+        who: Arc<Identity>,
+        topic: Topic,
+        send: MessageSend,
+        reply: ReplyTo,
+        hearing: Hearing,
+    ) -> Self {
+        Self { who, topic, send, reply, hearing, outcome: None }
     }
 
     fn new_post(&self, admission: &Admission) -> Result<NewPost, Refusal> {
@@ -127,9 +137,10 @@ impl Job for PostJob {
             Err(refusal) => Err(refusal.clone()),
         };
         self.reply.send_with(replied, &mut aftermath.replies);
-        if let Ok(Stored { event: Some(event), .. }) = outcome {
+        if let Ok(Stored { event: Some(event), notices, .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
             aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+            aftermath.publish(&notices);
         }
     }
 
@@ -196,15 +207,46 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         }
     }
     let stored = message::post_many(conn, &rows)?;
-    for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
+    let mut notices = notices(conn, posts, &accepted, &admissions, &stored)?;
+    let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
+    for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
         let post = &mut *posts[index];
         let topic = admissions
             .get(&(post.topic.clone(), post.who.user))
             .and_then(|found| found.as_ref().ok())
             .map_or_else(|| post.topic.clone(), |admission| admission.topic.clone());
         post.outcome = Some(conclude(topic, row, stored));
+        if let (true, Some(Ok(stored))) = (Some(order) == last, &mut post.outcome) {
+            stored.notices = std::mem::take(&mut notices);
+        }
     }
     Ok(())
+}
+
+/// Notifies of what was stored, once for all posts of the batch.
+fn notices(
+    conn: &mut DbConn,
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    admissions: &HashMap<(Topic, UserId), Result<Admission, Refusal>>,
+    stored: &[Posted],
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    let said: Vec<Said<'_>> = accepted
+        .iter()
+        .zip(stored)
+        .filter_map(|(&index, stored)| {
+            let Posted::New(message) = stored else { return None };
+            let post = &posts[index];
+            let admission = admissions.get(&(post.topic.clone(), post.who.user))?.as_ref().ok()?;
+            let (conversation, topic) = (admission.conversation.as_ref()?, &admission.topic);
+            Some(Said { conversation, topic, message }).filter(Said::may_concern)
+        })
+        .collect();
+    if let (Some(post), false) = (posts.first(), said.is_empty()) {
+        posts::notify_of(conn, &post.hearing, &said, &mut events)?;
+    }
+    Ok(events)
 }
 
 fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admission, Refusal>, StoreError> {
@@ -225,9 +267,11 @@ fn conclude(topic: Topic, row: NewPost, stored: Posted) -> Result<Stored, Refusa
                 at: row.at,
                 body: EventBody::MessageNew(view),
             }),
+            notices: Vec::new(),
         }),
         Posted::Repeat { id, seq } => {
-            Ok(Stored { acknowledged: Acknowledged { id, seq }, event: None })
+            let acknowledged = Acknowledged { id, seq };
+            Ok(Stored { acknowledged, event: None, notices: Vec::new() })
         }
         Posted::NoSuchReply => {
             Err(Refusal::field("data.reply_to", "a message of the same conversation"))

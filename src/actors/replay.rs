@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_inbox::InboxRows;
 use crate::actors::seats::Hole;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::layer::contract::Delivery;
@@ -72,6 +73,7 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
+    inbox: InboxRows,
 }
 
 impl Rows {
@@ -96,6 +98,7 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
+            inbox: InboxRows::load(conn, entries)?,
         })
     }
 
@@ -145,7 +148,7 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return None,
+            _ => return self.inbox.body(entry),
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::actors::authorize::require;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
+use crate::actors::notify::posts::Hearing;
 use crate::actors::post::{self, PostJob};
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
@@ -44,7 +45,11 @@ impl RoomSupervisor {
         if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
             return reply.send(Err(refusal));
         }
-        house.lane.submit(Box::new(PostJob::new(who, topic, send, reply)));
+        let hearing = Hearing {
+            presence: Arc::clone(&house.presence),
+            members_max: house.settings.notify_members_max,
+        };
+        house.lane.submit(Box::new(PostJob::new(who, topic, send, reply, hearing)));
     }
 
     fn signal_typing(&mut self, perform: Perform, on: bool, ctx: &mut Context<Self>) {

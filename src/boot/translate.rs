@@ -31,6 +31,9 @@ pub fn settings(config: &Config) -> Settings {
         client_id_keep: config.client_id_keep,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
+        notifications_keep: config.notifications_keep,
+        notifications_keep_rows: wide(config.notifications_keep_rows),
+        notify_members_max: wide(config.notify_members_max),
     }
 }
 

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages,
-    sessions, tokens, upgrade,
+    accounts, chat, diagnostics, members, messages, middleware, notifications, openapi,
+    operations, pages, service_tokens, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -37,7 +37,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT];
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, NOTIFICATIONS];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -124,6 +124,25 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
+/// Notifications, and the tokens of services that make them.
+#[rustfmt::skip]
+const NOTIFICATIONS: &[Route] = &[
+    row("GET", "/api/v1/notifications", Access::SignedIn),
+    row("POST", "/api/v1/notifications", Access::Admin),
+    row("GET", "/api/v1/notifications/unread", Access::SignedIn),
+    row("POST", "/api/v1/notifications/read", Access::SignedIn),
+    row("DELETE", "/api/v1/notifications/read", Access::SignedIn),
+    row("POST", "/api/v1/notifications/seen", Access::SignedIn),
+    row("GET", "/api/v1/notifications/preferences", Access::SignedIn),
+    row("PATCH", "/api/v1/notifications/preferences", Access::SignedIn),
+    row("GET", "/api/v1/notifications/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/notifications/{id}", Access::SignedIn),
+    row("POST", "/api/v1/notifications/{id}/read", Access::SignedIn),
+    row("GET", "/api/v1/service-tokens", Access::Admin),
+    row("POST", "/api/v1/service-tokens", Access::Admin),
+    row("DELETE", "/api/v1/service-tokens/{id}", Access::Admin),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -164,6 +183,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
+    notifications::configure(cfg);
+    service_tokens::configure(cfg);
     pages::configure(cfg);
     upgrade::configure(cfg, has_echo);
     cfg.default_service(web::to(middleware::not_found));

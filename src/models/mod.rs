@@ -31,6 +31,12 @@ pub mod posting;
 
 pub mod answer;
 
+pub mod notification;
+
+pub mod preference;
+
+pub mod service_token;
+
 pub mod attempt;
 
 pub mod statistics;

@@ -48,6 +48,7 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         expires_at -> Nullable<Timestamp>,
+        purpose -> Nullable<Text>,
     }
 }
 
@@ -187,6 +188,47 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notifications (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        place -> BigInt,
+        kind -> Text,
+        priority -> Text,
+        title -> Text,
+        message -> Text,
+        object_type -> Nullable<Text>,
+        object_id -> Nullable<Text>,
+        action_url -> Nullable<Text>,
+        facts -> Nullable<Text>,
+        actor_id -> Nullable<BigInt>,
+        group_key -> Nullable<Text>,
+        times -> BigInt,
+        is_quiet -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+        read_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    notification_preferences (user_id, kind) {
+        user_id -> BigInt,
+        kind -> Text,
+        loudness -> Text,
+    }
+}
+
+diesel::table! {
+    quiet_hours (user_id) {
+        user_id -> BigInt,
+        zone -> Text,
+        begins -> Integer,
+        ends -> Integer,
+    }
+}
+
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_tokens -> logins (login_id));
@@ -200,6 +242,9 @@ diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
+diesel::joinable!(notifications -> users (user_id));
+diesel::joinable!(notification_preferences -> users (user_id));
+diesel::joinable!(quiet_hours -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
@@ -212,7 +257,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     messages,
     nodes,
+    notification_preferences,
+    notifications,
     password_resets,
+    quiet_hours,
     refresh_tokens,
     topics,
     users,

@@ -3,12 +3,15 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod inbox;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
+use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -174,6 +177,7 @@ pub enum Command {
     ConversationChange(ConversationChange),
     ConversationJoin(Membership),
     ConversationLeave(Membership),
+    Inbox(InboxCommand),
 }
 
 /// One row of [`COMMANDS`].
@@ -194,7 +198,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, INBOX];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod model_accounts;
 mod model_chat;
+mod notifications;
 mod owners;
 mod presence;
 mod replay;

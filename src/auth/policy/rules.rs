@@ -1,6 +1,6 @@
 //! The rules: who may do what, a table for each part of the house.
 
-use crate::auth::identity::Role;
+use crate::auth::identity::{Purpose, Role};
 use crate::auth::policy::{Action, Relation, Who};
 use crate::protocol::topic::TopicKind;
 
@@ -25,6 +25,8 @@ const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)
 const DESK_OR_SERVER: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
 const UNIT_OR_SERVER: &[Who] =
     &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
+const NOTIFIERS: &[Who] =
+    &[Who::Role(Role::Admin), Who::Service(Purpose::Notify), Who::Server];
 const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER, Who::Server];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
@@ -61,12 +63,18 @@ const PERSONAL: &[Rule] = &[
     (TopicKind::Inbox, Action::Subscribe, &[ONESELF]),
     (TopicKind::Inbox, Action::Read, &[ONESELF]),
     (TopicKind::Inbox, Action::Publish, &[Who::Server]),
+    (TopicKind::Inbox, Action::MarkRead, &[ONESELF]),
+    (TopicKind::Inbox, Action::Delete, &[ONESELF]),
+    (TopicKind::Inbox, Action::Prefer, &[ONESELF]),
     (TopicKind::Dashboard, Action::Subscribe, &[ONESELF]),
     (TopicKind::Dashboard, Action::Read, &[ONESELF]),
     (TopicKind::Dashboard, Action::Publish, &[Who::Server]),
     (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Publish, &[Who::Server]),
+    (TopicKind::Admin, Action::Create, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Delete, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Notify, NOTIFIERS),
 ];
 
 /// The boards.
