@@ -17,6 +17,7 @@ pub mod housekeeping;
 pub mod inbox_commands;
 pub mod join;
 pub mod lane;
+pub mod login_throttle;
 pub mod mail;
 pub mod membership_commands;
 pub mod notification_hub;

@@ -41,4 +41,6 @@ pub mod attempt;
 
 pub mod statistics;
 
+pub mod notice;
+
 pub mod backup;

@@ -229,6 +229,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        reason -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_tokens -> logins (login_id));
@@ -259,6 +269,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     nodes,
     notification_preferences,
     notifications,
+    notices,
     password_resets,
     quiet_hours,
     refresh_tokens,

@@ -197,7 +197,7 @@ async fn a_muted_conversation_notifies_of_mentions_alone() {
         .writes(move |conn| {
             use switchboard::models::{conversation, membership};
             let talk = conversation::by_name(conn, "talk")?.unwrap();
-            Ok(membership::mute(conn, talk.id, muted, Some(until))?)
+            Ok(membership::set_muted(conn, talk.id, muted, Some(until))?)
         })
         .await;
     ada_1.says(&talk, "not so loud").await;
