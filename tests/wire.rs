@@ -267,7 +267,9 @@ fn every_server_frame_is_written_as_its_fixture_says() {
         let twice = written.insert(event.body.name().to_owned(), frame::event(&event));
         assert!(twice.is_none(), "two events are called {}", event.body.name());
     }
-    written.extend(replies().into_iter().chain(inbox::replies()).map(|(name, text)| (name.to_owned(), text)));
+    written.extend(
+        replies().into_iter().chain(inbox::replies()).map(|(name, text)| (name.to_owned(), text)),
+    );
     for fixture in fixtures(Direction::Server) {
         assert!(fixture.reads_as.is_none() && fixture.refused.is_none(), "{}", fixture.name);
         let text = written

@@ -50,11 +50,7 @@ pub struct InboxSnapshot {
 ///
 /// # Errors
 /// When the database failed.
-pub fn snapshot(
-    conn: &mut DbConn,
-    user: UserId,
-    limit: i64,
-) -> Result<InboxSnapshot, StoreError> {
+pub fn snapshot(conn: &mut DbConn, user: UserId, limit: i64) -> Result<InboxSnapshot, StoreError> {
     let conversations = conversation::list_of(conn, user, CONVERSATIONS_MAX, None)?;
     let page = notification::page(conn, user, None, false, limit)?;
     let NotificationPage { notifications, more, counts } = page;
@@ -82,11 +78,7 @@ pub fn check_kind(field: &'static str, kind: &str) -> Result<(), Refusal> {
     Err(Refusal::field(field, "1 to 64 of a-z, 0-9 and _"))
 }
 
-fn changed(
-    conn: &mut DbConn,
-    user: UserId,
-    event: Option<Event>,
-) -> Result<Effect, Fault> {
+fn changed(conn: &mut DbConn, user: UserId, event: Option<Event>) -> Result<Effect, Fault> {
     let counts = notification::counts_of(conn, user)?;
     let seq = event.as_ref().and_then(|event| event.seq).unwrap_or(0);
     let effect = Effect::quiet(&Changed { seq, counts });

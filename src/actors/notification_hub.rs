@@ -35,12 +35,7 @@ impl NotificationHub {
 }
 
 impl NotificationHub {
-    fn serve_inbox(
-        &self,
-        perform: Perform,
-        command: InboxCommand,
-        ctx: &mut Context<Self>,
-    ) {
+    fn serve_inbox(&self, perform: Perform, command: InboxCommand, ctx: &mut Context<Self>) {
         let Perform { who, topic, reply, .. } = perform;
         let Some(topic) = topic else {
             return reply.send(Err(Refusal::field("topic", "required")));

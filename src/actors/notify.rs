@@ -213,8 +213,7 @@ pub fn tell(
     let (topic, at, body) = (Topic::Inbox(user), clock::now_naive(), EventBody::Inbox(event));
     let head = journal::ensure_topic(conn, &topic.to_string())?;
     let delta = InboxDelta { counts, ..delta }.text();
-    let entry =
-        NewEntry { kind: body.name(), actor: Some(user), entity, delta, created_at: at };
+    let entry = NewEntry { kind: body.name(), actor: Some(user), entity, delta, created_at: at };
     let seq = journal::append(conn, head.topic, &[entry])?;
     Ok(Event { topic, seq: Some(seq), at, body })
 }

@@ -56,13 +56,10 @@ impl InboxRows {
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
         let InboxDelta { ids, all, counts } = delta;
-        let notification =
-            || self.notifications.get(&NotificationId(entry.entity?)).cloned();
+        let notification = || self.notifications.get(&NotificationId(entry.entity?)).cloned();
         Some(EventBody::Inbox(match entry.kind.as_str() {
             "notification.new" => InboxEvent::New { notification: notification()?, counts },
-            "notification.changed" => {
-                InboxEvent::Changed { notification: notification()?, counts }
-            }
+            "notification.changed" => InboxEvent::Changed { notification: notification()?, counts },
             "notification.read" => InboxEvent::Read { ids, all, counts },
             "notification.seen" => InboxEvent::Seen { counts },
             "notification.deleted" => InboxEvent::Deleted { ids, all_read: all, counts },

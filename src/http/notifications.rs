@@ -213,7 +213,5 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(show_notification))
             .route(web::delete().to(delete_notification)),
     )
-    .service(
-        web::resource("/api/v1/notifications/{id}/read").route(web::post().to(mark_one_read)),
-    );
+    .service(web::resource("/api/v1/notifications/{id}/read").route(web::post().to(mark_one_read)));
 }

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, diagnostics, members, messages, middleware, notifications, openapi,
-    operations, pages, service_tokens, sessions, tokens, upgrade,
+    accounts, chat, diagnostics, members, messages, middleware, notifications, openapi, operations,
+    pages, service_tokens, sessions, tokens, upgrade,
 };
 
 /// Who may ask.

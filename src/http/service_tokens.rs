@@ -91,10 +91,7 @@ pub struct TokenList {
 /// Lists the service tokens.
 #[utoipa::path(get, path = "/api/v1/service-tokens", tag = "accounts",
     responses((status = 200, body = TokenList), (status = 403, body = ErrorBody)))]
-pub async fn list_tokens(
-    state: web::Data<State>,
-    who: Caller,
-) -> Answered<web::Json<TokenList>> {
+pub async fn list_tokens(state: web::Data<State>, who: Caller) -> Answered<web::Json<TokenList>> {
     require(&who, TopicKind::Admin, Action::Read, Relation::Stranger)?;
     let rows = state.house.lane.read(|conn| Ok(service_token::list(conn)?)).await?;
     Ok(web::Json(TokenList { tokens: rows.into_iter().map(TokenView::from).collect() }))
@@ -121,8 +118,7 @@ pub async fn create_token(
     let (hash, at) = (secret::hash_at_rest(&token), clock::now_naive());
     let expires_at = body.days.map(|days| at + TimeDelta::days(days));
     let id = state.house.lane.write(move |conn| {
-        let new =
-            NewServiceToken { owner, hash: &hash, name: &name, purpose, at, expires_at };
+        let new = NewServiceToken { owner, hash: &hash, name: &name, purpose, at, expires_at };
         Ok(service_token::insert(conn, new)?)
     });
     let id = id.await?;

@@ -265,12 +265,12 @@ pub fn mark_read(
     let mine = notifications::user_id.eq(user).and(notifications::read_at.is_null());
     let read = notifications::read_at.eq(at);
     let ids: Vec<NotificationId> = match which {
-        Which::One(id) => diesel::update(
-            notifications::table.filter(mine.and(notifications::id.eq(id))),
-        )
-        .set(read)
-        .returning(notifications::id)
-        .get_results(conn)?,
+        Which::One(id) => {
+            diesel::update(notifications::table.filter(mine.and(notifications::id.eq(id))))
+                .set(read)
+                .returning(notifications::id)
+                .get_results(conn)?
+        }
         Which::All => diesel::update(notifications::table.filter(mine))
             .set(read)
             .returning(notifications::id)
@@ -292,11 +292,7 @@ pub fn mark_read(
 }
 
 /// Marks all unread notifications seen; answers how many were not yet.
-pub fn mark_seen(
-    conn: &mut DbConn,
-    user: UserId,
-    at: NaiveDateTime,
-) -> Result<usize, StoreError> {
+pub fn mark_seen(conn: &mut DbConn, user: UserId, at: NaiveDateTime) -> Result<usize, StoreError> {
     let unseen = notifications::table
         .filter(notifications::user_id.eq(user).and(notifications::read_at.is_null()))
         .filter(notifications::seen_at.is_null());
@@ -334,11 +330,7 @@ pub fn requote(
 
 /// Removes up to `limit` notifications last changed before `before`; answers which went unread,
 /// with their owners, and how many went.
-pub fn prune(
-    conn: &mut DbConn,
-    before: NaiveDateTime,
-    limit: i64,
-) -> Result<Pruned, StoreError> {
+pub fn prune(conn: &mut DbConn, before: NaiveDateTime, limit: i64) -> Result<Pruned, StoreError> {
     let old = notifications::table
         .filter(notifications::updated_at.lt(before))
         .order(notifications::updated_at)

@@ -100,11 +100,7 @@ pub fn set(
 }
 
 /// Sets or ends someone's quiet hours.
-pub fn set_quiet(
-    conn: &mut DbConn,
-    user: UserId,
-    quiet: Option<&Quiet>,
-) -> Result<(), StoreError> {
+pub fn set_quiet(conn: &mut DbConn, user: UserId, quiet: Option<&Quiet>) -> Result<(), StoreError> {
     diesel::delete(quiet_hours::table.find(user)).execute(conn)?;
     if let Some(quiet) = quiet {
         let row = (

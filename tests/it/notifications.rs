@@ -59,14 +59,20 @@ async fn messages_that_someone_does_not_hear_wait_as_one_notification_that_grows
             assert_eq!(notification["actor"]["username"], "ada");
             assert_eq!(notification["data"]["topic"], talk);
             assert_eq!(notification["count"], 1);
-            assert_eq!((&first["data"]["unread"], &first["data"]["unseen"]), (&json!(1), &json!(1)));
+            assert_eq!(
+                (&first["data"]["unread"], &first["data"]["unseen"]),
+                (&json!(1), &json!(1))
+            );
             assert_eq!(notification["place"], first["seq"]);
         }
         ada_1.says(&talk, "hello?").await;
         let grown = phone.hears("notification.new").await;
         let notification = &grown["data"]["notification"];
         assert_eq!(notification["id"], first["data"]["notification"]["id"], "not piled up");
-        assert_eq!((&notification["count"], &notification["message"]), (&json!(2), &json!("hello?")));
+        assert_eq!(
+            (&notification["count"], &notification["message"]),
+            (&json!(2), &json!("hello?"))
+        );
         assert_eq!(grown["data"]["unread"], 1);
         assert!(grown["seq"].as_i64() > first["seq"].as_i64(), "moved up");
         // Whoever listens to the conversation hears it there.
@@ -98,18 +104,23 @@ async fn what_is_read_on_one_device_is_cleared_on_the_others() {
         let marked = phone.does("inbox.mark_read", &inbox(&bob), json!({"id": first})).await;
         assert_eq!(marked["unread"], 1);
         let cleared = desk.hears("notification.read").await;
-        assert_eq!((&cleared["data"]["ids"], &cleared["data"]["unread"]), (&json!([first]), &json!(1)));
+        assert_eq!(
+            (&cleared["data"]["ids"], &cleared["data"]["unread"]),
+            (&json!([first]), &json!(1))
+        );
         desk.does("inbox.mark_read", &inbox(&bob), json!({"all": true})).await;
         phone.hears("notification.read").await;
         let cleared = phone.hears("notification.read").await;
-        assert_eq!((&cleared["data"]["all"], &cleared["data"]["unread"]), (&json!(true), &json!(0)));
+        assert_eq!(
+            (&cleared["data"]["all"], &cleared["data"]["unread"]),
+            (&json!(true), &json!(0))
+        );
         let again = desk.does("inbox.mark_read", &inbox(&bob), json!({"all": true})).await;
         assert_eq!(again["seq"], 0, "nothing was left to read, so nobody is told");
         // What comes after it was read is a new one.
         ada_1.says(&one, "third").await;
-        let fresh = phone.hears_that("the third", |frame| {
-            frame["data"]["notification"]["message"] == "third"
-        });
+        let fresh = phone
+            .hears_that("the third", |frame| frame["data"]["notification"]["message"] == "third");
         assert_ne!(fresh.await["data"]["notification"]["id"], first);
     }
 }
@@ -123,7 +134,10 @@ async fn a_device_that_was_away_is_caught_up_in_order() {
         let talk = room(&mut ada_1, "talk", &bob).await;
         let mut phone = bob.connects().await;
         let joined = phone.joins(&inbox(&bob)).await;
-        assert_eq!((&joined["snapshot"]["unread"], &joined["snapshot"]["unseen"]), (&json!(0), &json!(0)));
+        assert_eq!(
+            (&joined["snapshot"]["unread"], &joined["snapshot"]["unseen"]),
+            (&json!(0), &json!(0))
+        );
         phone.leaves().await;
         ada_1.says(&talk, "one").await;
         let mut desk = bob.connects().await;
@@ -142,7 +156,10 @@ async fn a_device_that_was_away_is_caught_up_in_order() {
         assert_eq!((&read["data"]["ids"], &read["data"]["unread"]), (&json!([id]), &json!(0)));
         assert_eq!(phone.hears("notification.deleted").await["data"]["ids"], json!([id]));
         let new = phone.hears("notification.new").await;
-        assert_eq!((&new["data"]["notification"]["message"], &new["data"]["unread"]), (&json!("two"), &json!(1)));
+        assert_eq!(
+            (&new["data"]["notification"]["message"], &new["data"]["unread"]),
+            (&json!("two"), &json!(1))
+        );
     }
 }
 
@@ -161,7 +178,10 @@ async fn a_public_room_notifies_those_it_mentions_and_nobody_else() {
     ada_1.says("chat:agora", "mail me: eve@example.org, @Bob and @ada").await;
     let heard = bob_1.hears("notification.new").await;
     let notification = &heard["data"]["notification"];
-    assert_eq!((&notification["type"], &notification["priority"]), (&json!("mention"), &json!("high")));
+    assert_eq!(
+        (&notification["type"], &notification["priority"]),
+        (&json!("mention"), &json!("high"))
+    );
     assert_eq!(notification["title"], "ada mentioned you in agora");
     ada_1.says("chat:agora", "@bob once more").await;
     let grown = bob_1.hears("notification.new").await;
@@ -180,7 +200,7 @@ async fn a_stranger_mentioned_in_a_private_conversation_learns_nothing() {
     let talk = room(&mut ada_1, "talk", &bob).await;
     ada_1.says(&talk, "@eve must not know, @bob").await;
     assert_eq!(listed(&eve, "").await["notifications"], json!([]));
-    let listed = listed(&bob, "").await;
+    let listed = listed(&bob, "?unread=true").await;
     assert_eq!(listed["notifications"][0]["type"], "mention");
     assert_eq!(listed["notifications"].as_array().unwrap().len(), 1, "one message, one notice");
 }
@@ -214,7 +234,10 @@ async fn whoever_is_brought_in_is_invited_and_reading_the_conversation_clears_it
     let talk = ada_1.opens_room("talk", &[&bob]).await;
     let heard = bob_1.hears("notification.new").await;
     let invitation = &heard["data"]["notification"];
-    assert_eq!((&invitation["type"], &invitation["title"]), (&json!("invite"), &json!("ada added you to talk")));
+    assert_eq!(
+        (&invitation["type"], &invitation["title"]),
+        (&json!("invite"), &json!("ada added you to talk"))
+    );
     ada_1.joins(&talk).await;
     let said = ada_1.says(&talk, "welcome").await;
     let waiting = bob_1.hears("notification.new").await;
@@ -222,7 +245,10 @@ async fn whoever_is_brought_in_is_invited_and_reading_the_conversation_clears_it
     let message = waiting["data"]["notification"]["id"].clone();
     bob_1.does("read.mark", &talk, json!({"seq": said["seq"]})).await;
     let cleared = bob_1.hears("notification.read").await;
-    assert_eq!((&cleared["data"]["ids"], &cleared["data"]["unread"]), (&json!([message]), &json!(1)));
+    assert_eq!(
+        (&cleared["data"]["ids"], &cleared["data"]["unread"]),
+        (&json!([message]), &json!(1))
+    );
 }
 
 #[tokio::test]
@@ -247,8 +273,7 @@ async fn a_message_that_is_taken_back_is_taken_out_of_notifications_too() {
 async fn an_admin_or_a_service_may_notify_and_nobody_else() {
     for database in databases() {
         let server = Server::start_on(database, &[]).await;
-        let (ada, root) =
-            (server.person("ada").await, server.person_as("root", Role::Admin).await);
+        let (ada, root) = (server.person("ada").await, server.person_as("root", Role::Admin).await);
         let eve = server.person_as("eve", Role::Dispatcher).await;
         let mut ada_1 = device(&ada).await;
         let wish = json!({"title": "Maintenance at noon", "everyone": true, "priority": "high",
@@ -257,7 +282,10 @@ async fn an_admin_or_a_service_may_notify_and_nobody_else() {
         assert_eq!(announced["notified"], 3);
         let heard = ada_1.hears("notification.new").await;
         let notification = &heard["data"]["notification"];
-        assert_eq!((&notification["type"], &notification["data"]), (&json!("broadcast"), &json!({"minutes": 5})));
+        assert_eq!(
+            (&notification["type"], &notification["data"]),
+            (&json!("broadcast"), &json!({"minutes": 5}))
+        );
         let again = root.gets(201, "POST", "/api/v1/notifications", Some(&wish)).await;
         assert_eq!(again, announced);
         assert_eq!(listed(&eve, "").await["unread"], 1, "a repeat does nothing");
@@ -274,7 +302,10 @@ async fn an_admin_or_a_service_may_notify_and_nobody_else() {
         let path = "/api/v1/notifications";
         let answered = asks(server.address, Some(&secret), "POST", path, Some(&wish)).await;
         assert_eq!((answered.status, &answered.body["notified"]), (201, &json!(1)), "{answered:?}");
-        assert_eq!(ada_1.hears("notification.new").await["data"]["notification"]["type"], "invoice");
+        assert_eq!(
+            ada_1.hears("notification.new").await["data"]["notification"]["type"],
+            "invoice"
+        );
         // It opens that and nothing else.
         for path in ["/api/v1/auth/me", "/api/v1/notifications", "/api/v1/conversations"] {
             let answered = asks(server.address, Some(&secret), "GET", path, None).await;
@@ -322,8 +353,7 @@ async fn an_announcement_that_breaks_a_rule_names_its_field() {
 async fn preferences_and_quiet_hours_decide_how_loudly_it_comes() {
     for database in databases() {
         let server = Server::start_on(database, &[]).await;
-        let (bob, root) =
-            (server.person("bob").await, server.person_as("root", Role::Admin).await);
+        let (bob, root) = (server.person("bob").await, server.person_as("root", Role::Admin).await);
         let mut bob_1 = device(&bob).await;
         let (now, hour) = (clock::now(), Duration::hours(1));
         let time = |at: chrono::DateTime<chrono::Utc>| at.format("%H:%M").to_string();
@@ -333,9 +363,7 @@ async fn preferences_and_quiet_hours_decide_how_loudly_it_comes() {
         assert_eq!(kept["types"], json!({"advert": "off", "news": "quiet"}));
         let path = "/api/v1/notifications/preferences";
         assert_eq!(bob.gets(200, "GET", path, None).await, kept);
-        let announce = |kind: &str, priority: &str| {
-            json!({"type": kind, "title": kind, "priority": priority, "users": [bob.id.0.to_string()]})
-        };
+        let announce = |kind: &str, priority: &str| json!({"type": kind, "title": kind, "priority": priority, "users": [bob.id.0.to_string()]});
         let to = "/api/v1/notifications";
         let none = root.gets(201, "POST", to, Some(&announce("advert", "high"))).await;
         assert_eq!(none["notified"], 0, "turned off");
@@ -364,7 +392,8 @@ async fn the_list_is_paged_and_holds_ones_own_alone() {
         let (bob, eve) = (server.person("bob").await, server.person("eve").await);
         let root = server.person_as("root", Role::Admin).await;
         for number in 1..=5 {
-            let wish = json!({"title": format!("number {number}"), "users": [bob.id.0.to_string()]});
+            let wish =
+                json!({"title": format!("number {number}"), "users": [bob.id.0.to_string()]});
             root.gets(201, "POST", "/api/v1/notifications", Some(&wish)).await;
         }
         let titles = |page: &Value| -> Vec<String> {
@@ -372,7 +401,10 @@ async fn the_list_is_paged_and_holds_ones_own_alone() {
             all.iter().map(|one| one["title"].as_str().unwrap().to_owned()).collect()
         };
         let first = listed(&bob, "?limit=2").await;
-        assert_eq!((titles(&first), &first["more"]), (vec!["number 5".into(), "number 4".into()], &json!(true)));
+        assert_eq!(
+            (titles(&first), &first["more"]),
+            (vec!["number 5".into(), "number 4".into()], &json!(true))
+        );
         let place = first["notifications"][1]["place"].as_i64().unwrap();
         let rest = listed(&bob, &format!("?limit=3&before={place}")).await;
         assert_eq!(titles(&rest), ["number 3", "number 2", "number 1"]);
@@ -406,12 +438,12 @@ async fn the_list_is_paged_and_holds_ones_own_alone() {
 async fn old_ones_go_and_devices_learn_of_those_that_were_not_read() {
     for database in databases() {
         let server = Server::start_on(database, &[("notifications_keep_rows", "2")]).await;
-        let (bob, root) =
-            (server.person("bob").await, server.person_as("root", Role::Admin).await);
+        let (bob, root) = (server.person("bob").await, server.person_as("root", Role::Admin).await);
         let mut bob_1 = device(&bob).await;
         let mut ids = Vec::new();
         for number in 1..=4 {
-            let wish = json!({"title": format!("number {number}"), "users": [bob.id.0.to_string()]});
+            let wish =
+                json!({"title": format!("number {number}"), "users": [bob.id.0.to_string()]});
             root.gets(201, "POST", "/api/v1/notifications", Some(&wish)).await;
             ids.push(bob_1.hears("notification.new").await["data"]["notification"]["id"].clone());
         }

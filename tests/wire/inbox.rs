@@ -6,9 +6,7 @@ use switchboard::protocol::event::inbox::InboxEvent;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
 use switchboard::protocol::topic::Topic;
-use switchboard::protocol::views::inbox::{
-    InboxCounts, NotificationView, ObjectView, Priority,
-};
+use switchboard::protocol::views::inbox::{InboxCounts, NotificationView, ObjectView, Priority};
 
 use super::{alice, at};
 

@@ -70,11 +70,7 @@ pub fn view(quiet: &Quiet) -> QuietHours {
         let minute = minute.rem_euclid(DAY);
         format!("{:02}:{:02}", minute / 60, minute % 60)
     };
-    QuietHours {
-        time_zone: quiet.zone.clone(),
-        from: time(quiet.begins),
-        to: time(quiet.ends),
-    }
+    QuietHours { time_zone: quiet.zone.clone(), from: time(quiet.begins), to: time(quiet.ends) }
 }
 
 #[cfg(test)]
@@ -111,9 +107,8 @@ mod tests {
 
     #[test]
     fn what_is_no_zone_or_no_time_is_refused_by_its_name() {
-        let field = |zone, from, to| {
-            parse(&hours(zone, from, to)).unwrap_err().field.unwrap().into_owned()
-        };
+        let field =
+            |zone, from, to| parse(&hours(zone, from, to)).unwrap_err().field.unwrap().into_owned();
         assert_eq!(field("Mars/Olympus", "22:00", "07:00"), "data.quiet_hours.time_zone");
         for bad in ["24:00", "7:00", "07:60", "0700", "+7:00", ""] {
             assert_eq!(field("UTC", bad, "07:00"), "data.quiet_hours.from", "{bad:?}");

@@ -25,8 +25,7 @@ const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)
 const DESK_OR_SERVER: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
 const UNIT_OR_SERVER: &[Who] =
     &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
-const NOTIFIERS: &[Who] =
-    &[Who::Role(Role::Admin), Who::Service(Purpose::Notify), Who::Server];
+const NOTIFIERS: &[Who] = &[Who::Role(Role::Admin), Who::Service(Purpose::Notify), Who::Server];
 const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER, Who::Server];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
