@@ -9,6 +9,7 @@ use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
 use crate::actors::notifier::Notifier;
+use crate::actors::online::Online;
 use crate::actors::owners::Owners;
 use crate::actors::presence::SharedPresence;
 use crate::actors::recorder::Recorder;
@@ -58,6 +59,8 @@ pub struct House {
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,
+    /// Who has a connection open.
+    pub online: Online,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Names the database's history; changes when a backup is restored.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::chat_commands::{Effect, Noted, note};
+use crate::actors::contact_commands::may_bring;
 use crate::actors::lane::Fault;
 use crate::actors::notify::{Notice, notify, posts};
 use crate::actors::replay::Delta;
@@ -81,7 +82,11 @@ fn invitation(by: &Identity, conversation: &Conversation) -> Notice {
     }
 }
 
-fn tell_inbox(
+/// Appends one entry to a person's inbox and returns the event it stands for.
+///
+/// # Errors
+/// When the database failed.
+pub fn tell_inbox(
     conn: &mut DbConn,
     actor: UserId,
     to: UserId,
@@ -126,6 +131,7 @@ pub fn add(
     if user::by_id(conn, add.user)?.is_none_or(|user| !user.is_active) {
         return Err(Refusal::field("data.user", "someone who has an account").into());
     }
+    may_bring(conn, who, &[add.user], false, "data.user")?;
     let mut events = Vec::new();
     seat_members(conn, who, conversation, &[(add.user, role)], &mut events)?;
     if events.is_empty() {

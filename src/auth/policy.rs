@@ -43,6 +43,10 @@ pub enum Action {
     Leave,
     Notify,
     Prefer,
+    SeeProfile,
+    SeeDetails,
+    ChangeProfile,
+    KeepContacts,
 }
 
 impl Action {
@@ -65,6 +69,10 @@ impl Action {
         Self::Leave,
         Self::Notify,
         Self::Prefer,
+        Self::SeeProfile,
+        Self::SeeDetails,
+        Self::ChangeProfile,
+        Self::KeepContacts,
     ];
 
     /// The action as people say it, after "may not".
@@ -87,6 +95,10 @@ impl Action {
             Self::Leave => "leave",
             Self::Notify => "notify people",
             Self::Prefer => "change preferences",
+            Self::SeeProfile => "see the profile",
+            Self::SeeDetails => "see the details",
+            Self::ChangeProfile => "change the profile",
+            Self::KeepContacts => "change the contacts",
         }
     }
 }
@@ -109,6 +121,10 @@ pub enum Relation {
     Oneself,
     /// They are of the unit's crew.
     Crew,
+    /// The person has them among their contacts.
+    Contact,
+    /// It is a direct conversation, and one of the two has blocked the other.
+    Barred,
 }
 
 impl Relation {
@@ -123,6 +139,8 @@ impl Relation {
         Self::Owner,
         Self::Oneself,
         Self::Crew,
+        Self::Contact,
+        Self::Barred,
     ];
 }
 
@@ -369,7 +387,8 @@ mod tests {
 
     #[test]
     fn what_one_may_not_see_is_not_found_whatever_one_wants_with_it() {
-        for action in Action::ALL.iter().copied().filter(|action| *action != Action::Create) {
+        let for_all = [Action::Create, Action::SeeProfile];
+        for action in Action::ALL.iter().copied().filter(|action| !for_all.contains(action)) {
             for kind in [TopicKind::Chat, TopicKind::Inbox, TopicKind::Dashboard, TopicKind::Unit] {
                 let answer = code(kind, action, Role::Paramedic, Relation::Stranger);
                 assert_eq!(answer, Some(Code::NotFound), "{kind:?} {action:?}");

@@ -14,8 +14,10 @@ use utoipa::{Modify, OpenApi};
 use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
-use crate::http::{accounts, chat, diagnostics, members, messages, passwords, people, sessions};
-use crate::http::{notifications, service_tokens};
+use crate::http::{
+    accounts, chat, contacts, diagnostics, members, messages, notifications, passwords, people,
+    profiles, service_tokens, sessions,
+};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The ways to show a credential, as the description names them.
@@ -75,8 +77,12 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
 struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
-const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
-    &[notifications::Described::openapi, service_tokens::Described::openapi];
+const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
+    profiles::Description::openapi,
+    contacts::Description::openapi,
+    notifications::Described::openapi,
+    service_tokens::Described::openapi,
+];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

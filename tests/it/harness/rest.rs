@@ -11,7 +11,7 @@ use super::people::Person;
 #[derive(Debug, Clone)]
 pub struct Answered {
     pub status: u16,
-    /// The JSON of the body; null when it is empty.
+    /// The JSON of the body; null when it is empty, its text when it is not JSON.
     pub body: Value,
 }
 
@@ -36,7 +36,7 @@ pub async fn asks(
     let text = response.text().await.unwrap();
     let body = match text.as_str() {
         "" => Value::Null,
-        text => serde_json::from_str(text).unwrap_or_else(|_| panic!("not JSON: {text}")),
+        text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
     };
     Answered { status, body }
 }
@@ -54,4 +54,20 @@ impl Person {
         assert_eq!(answered.status, status, "{method} {path}: {}", answered.body);
         answered.body
     }
+}
+
+/// Asks by REST with a person's access token; the body is JSON when there is one.
+pub async fn rest(who: &Person, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let answered = who.rest(method, path, body.as_ref()).await;
+    (answered.status, answered.body)
+}
+
+/// The same, answered with this status.
+pub async fn expect(
+    who: &Person,
+    status: u16,
+    (method, path): (&str, &str),
+    body: Option<Value>,
+) -> Value {
+    who.gets(status, method, path, body.as_ref()).await
 }
