@@ -20,8 +20,8 @@ use crate::clock;
 use crate::ids::UserId;
 use crate::models::answer as answers;
 use crate::models::notification::Content;
+use crate::models::recipients;
 use crate::models::store::DbConn;
-use crate::models::user;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::TopicKind;
 use crate::protocol::views::inbox::{ObjectView, Priority};
@@ -180,7 +180,7 @@ pub async fn announce(
         let wanted = roles.clone();
         let page = house.lane.read(move |conn| {
             let wanted = if everyone { None } else { Some(wanted.as_slice()) };
-            Ok(user::active_ids(conn, wanted, after, BATCH)?)
+            Ok(recipients::active_ids(conn, wanted, after, BATCH)?)
         });
         let page = page.await?;
         let Some(last) = page.last().copied() else { break };
@@ -204,7 +204,7 @@ fn known(conn: &mut DbConn, users: &[UserId]) -> Result<Vec<UserId>, Fault> {
     let mut users = users.to_vec();
     users.sort_unstable();
     users.dedup();
-    let found = user::active_of(conn, &users)?;
+    let found = recipients::active_of(conn, &users)?;
     if found.len() < users.len() {
         return Err(Refusal::field("users", "people who have an active account").into());
     }

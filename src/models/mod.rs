@@ -43,6 +43,8 @@ pub mod notification;
 
 pub mod preference;
 
+pub mod recipients;
+
 pub mod service_token;
 
 pub mod attempt;

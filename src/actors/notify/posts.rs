@@ -16,7 +16,7 @@ use crate::ids::{ConversationId, MessageId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
-use crate::models::{membership, user};
+use crate::models::{membership, recipients};
 use crate::protocol::event::Event;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::inbox::{ObjectView, Priority};
@@ -144,7 +144,7 @@ fn mentions(
             true => mention::names(&said.message.content),
             false => continue,
         };
-        let mut people = user::ids_of_names(conn, &names)?;
+        let mut people = recipients::ids_of_names(conn, &names)?;
         let sender = said.message.sender.as_ref().map(|sender| sender.id);
         people.retain(|user| Some(*user) != sender);
         if let Some(members) = members {
