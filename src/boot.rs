@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dashboards::{self, Pulse};
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::housekeeping;
@@ -26,6 +27,7 @@ use crate::actors::notifier::{LogNotifier, Notifier};
 use crate::actors::online::Online;
 use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::Throttles;
 use crate::auth::secret;
 use crate::auth::token::Tokens;
@@ -198,6 +200,9 @@ fn furnish(
         exchange,
         layer,
         owners: Owners::default(),
+        started: Instant::now(),
+        pulse: Pulse::default(),
+        rounds: Rounds::default(),
         presence: Arc::default(),
         notifier,
         authenticator,
@@ -262,6 +267,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
     let (stop, stopped) = watch::channel(Stop::NotAsked);
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
     watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
+    actix::spawn(dashboards::run(Arc::clone(&house), config.dashboard_every));
     actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
     announce(&config, &addresses, certificate.is_some());
     Ok(Running { house, addresses, certificate, server, stop, writer, node, owners_arbiter })

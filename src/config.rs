@@ -249,6 +249,8 @@ settings! {
     /// In conversations with more members only mentions notify.
     notify_members_max: usize = "200", count(0..=10_000);
 
+    /// Time between looks at the figures of dashboards; a socket is told at most once in it.
+    dashboard_every: Duration = "1s", duration("10ms", "1m");
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.

@@ -3,6 +3,8 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/dashboard.rs"]
+mod dashboard;
 #[path = "wire/inbox.rs"]
 mod inbox;
 #[path = "wire/people.rs"]
@@ -203,7 +205,9 @@ fn events() -> Vec<Event> {
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) | EventBody::Inbox(_) => (inbox.clone(), None),
+        EventBody::People(_) | EventBody::Inbox(_) | EventBody::Dashboard(_) => {
+            (inbox.clone(), None)
+        }
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -216,6 +220,7 @@ fn events() -> Vec<Event> {
         })
         .chain(people::events())
         .chain(inbox::events())
+        .chain(dashboard::events())
         .collect()
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dashboards::Pulse;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
@@ -13,6 +14,7 @@ use crate::actors::online::Online;
 use crate::actors::owners::Owners;
 use crate::actors::presence::SharedPresence;
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
 use crate::layer::contract::{ChannelLayer, Envelope, Whom};
@@ -52,6 +54,11 @@ pub struct House {
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
     pub owners: Owners,
+    /// When this process began.
+    pub started: Instant,
+    pub pulse: Pulse,
+    /// The rounds of housekeeping.
+    pub rounds: Rounds,
     /// Who is here, on the topics that have presence.
     pub presence: Arc<SharedPresence>,
     /// Who is told of what nobody is connected to hear.

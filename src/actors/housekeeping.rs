@@ -42,6 +42,7 @@ pub async fn run(house: Arc<House>, node: String) {
     loop {
         tokio::select! {
             _ = flush.tick() => {
+                let _round = house.rounds.begin("records");
                 house.recorder.flush(&house.lane).await;
                 house.online.flush(&house.lane).await;
                 heeded.look(&house).await;
@@ -50,12 +51,14 @@ pub async fn run(house: Arc<House>, node: String) {
                 metrics.topics_live.set(house.exchange.topics() as f64);
             }
             _ = prune.tick() => {
+                let _round = house.rounds.begin("pruning");
                 house.throttles.tidy();
                 if let Err(refusal) = prune_once(&house).await {
                     warn!("pruning failed and will be tried again cause={refusal}");
                 }
             }
             _ = beat.tick() => {
+                let _round = house.rounds.begin("heartbeat");
                 let (node, has_layer) = (node.clone(), house.layer.name() != "memory");
                 let beaten = house.lane.write(move |conn| {
                     Ok(facts::beat(conn, &node, clock::now_naive(), has_layer)?)

@@ -7,6 +7,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use serde_json::value::RawValue;
 
 use crate::actors::authorize::{admit_for, require};
+use crate::actors::dashboards;
 use crate::actors::house::House;
 use crate::actors::join::{self, Prepared};
 use crate::actors::mail::{Census, Join, Joined, Leave, Perform, Welcome, done, person, tell};
@@ -88,8 +89,12 @@ pub fn join<A: Owner>(owner: &mut A, join: Join, ctx: &mut Context<A>) {
         let (exchange, epoch) = (Arc::clone(&house.exchange), Arc::clone(&house.epoch));
         let (session, ticket) = (join.at.number, join.ticket);
         let (reference, asked) = (join.reference.clone(), join.topic.clone());
+        let at_home = Arc::clone(&house);
         let read = house.lane.read(move |conn| {
             let (topic, prepared) = join::prepare(conn, &exchange, &epoch, &join);
+            let prepared = prepared.and_then(|prepared| {
+                dashboards::begin(conn, &at_home, &topic, join.who.user, prepared)
+            });
             let prepared = prepared.map_err(|fault| fault.into_refusal("a join"));
             Ok((join, topic, prepared))
         });

@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, diagnostics, members, messages, notifications, passwords, people,
-    profiles, service_tokens, sessions,
+    accounts, chat, contacts, dashboard, diagnostics, member_talks, members, messages, monitoring,
+    notifications, passwords, people, profiles, service_tokens, sessions,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -38,6 +38,7 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
         accounts::register,
         accounts::me,
         accounts::change,
+        accounts::profile,
         passwords::change,
         passwords::ask_reset,
         passwords::confirm_reset,
@@ -80,6 +81,9 @@ struct Description;
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     profiles::Description::openapi,
     contacts::Description::openapi,
+    dashboard::Described::openapi,
+    member_talks::Described::openapi,
+    monitoring::Described::openapi,
     notifications::Described::openapi,
     service_tokens::Described::openapi,
 ];

@@ -4,8 +4,9 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, contacts, diagnostics, members, messages, middleware, notifications, openapi,
-    operations, pages, profiles, service_tokens, sessions, tokens, upgrade,
+    accounts, chat, contacts, dashboard, diagnostics, member_talks, members, messages, middleware,
+    monitoring, notifications, openapi, operations, pages, profiles, service_tokens, sessions,
+    tokens, upgrade,
 };
 
 /// Who may ask.
@@ -37,7 +38,8 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, PEOPLE, NOTIFICATIONS];
+pub const ROUTES: &[&[Route]] =
+    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, PEOPLE, NOTIFICATIONS, FIGURES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -124,6 +126,22 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
+/// Dashboards, and what the clients of the older dashboard know; its own envelope of errors stands
+/// in `envelope.rs`.
+#[rustfmt::skip]
+const FIGURES: &[Route] = &[
+    row("GET", "/api/v1/dashboard", Access::SignedIn),
+    row("GET", "/api/v1/auth/profile", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/stats", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/agents", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/workflows", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/health", Access::SignedIn),
+    row("GET", "/api/v1/chat/member-conversations", Access::SignedIn),
+    row("POST", "/api/v1/chat/member-conversations", Access::SignedIn),
+    row("GET", "/api/v1/chat/member-conversations/{id}", Access::SignedIn),
+    row("POST", "/api/v1/chat/member-conversations/{id}/send_message", Access::SignedIn),
+];
+
 /// Notifications, and the tokens of services that make them.
 #[rustfmt::skip]
 const NOTIFICATIONS: &[Route] = &[
@@ -203,6 +221,9 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
+    dashboard::configure(cfg);
+    monitoring::configure(cfg);
+    member_talks::configure(cfg);
     notifications::configure(cfg);
     service_tokens::configure(cfg);
     pages::configure(cfg);
@@ -215,6 +236,7 @@ macro_rules! wrap {
     ($app:expr, $state:expr) => {
         $app.wrap($crate::http::middleware::cors(&$state.config))
             .wrap(actix_web::middleware::NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn($crate::http::envelope::wear))
             .wrap(actix_web::middleware::from_fn($crate::http::middleware::dress))
     };
 }

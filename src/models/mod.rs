@@ -47,6 +47,8 @@ pub mod recipients;
 
 pub mod service_token;
 
+pub mod dashboard;
+
 pub mod attempt;
 
 pub mod statistics;

@@ -39,6 +39,16 @@ pub fn note(
     Ok(())
 }
 
+/// How many people are online by processes whose heartbeat is no older than `since`.
+///
+/// # Errors
+/// Those of the database.
+pub fn count(conn: &mut DbConn, since: NaiveDateTime) -> Result<i64, StoreError> {
+    let online = people_online::table.inner_join(nodes::table).filter(nodes::seen_at.ge(since));
+    let people = diesel::dsl::count_distinct(people_online::user_id);
+    Ok(online.select(people).first(conn)?)
+}
+
 /// Who of these people is online by a process whose heartbeat is no older than `since`.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use crate::ids::{MessageId, UserId};
 use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
+use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
 /// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
@@ -73,6 +74,8 @@ pub enum EventBody {
     Inbox(InboxEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    /// On a person's dashboard: its figures have changed.
+    Dashboard(DashboardView),
 }
 
 impl EventBody {
@@ -93,6 +96,7 @@ impl EventBody {
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
             Self::Inbox(event) => event.name(),
+            Self::Dashboard(_) => "dashboard",
             Self::People(event) => event.name(),
         }
     }

@@ -8,6 +8,7 @@ pub mod close;
 pub mod command;
 pub mod event;
 pub mod frame;
+pub mod opaque;
 pub mod refusal;
 pub mod topic;
 pub mod views;

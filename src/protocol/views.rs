@@ -3,6 +3,7 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod dashboard;
 pub mod inbox;
 pub mod people;
 

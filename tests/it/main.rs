@@ -9,6 +9,7 @@ mod close_codes;
 mod command_line;
 mod contacts;
 mod crash;
+mod dashboards;
 mod hostile;
 mod limits;
 mod model_accounts;

@@ -77,6 +77,7 @@ const PERSONAL: &[Rule] = &[
     (TopicKind::Admin, Action::Create, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Delete, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Notify, NOTIFIERS),
+    (TopicKind::Admin, Action::SeeFigures, &[Who::AnyoneSignedIn]),
 ];
 
 /// People: what they show, and to whom. Each person's entries stand under their inbox.
