@@ -196,7 +196,7 @@ impl Desk {
             self.told.insert(*user, view.clone());
             let body = EventBody::Dashboard(view);
             let (topic, at) = (Topic::Dashboard(*user), clock::now_naive());
-            deliveries.push(delivery(Event { topic, seq: None, at, body }));
+            deliveries.push(delivery(&Event { topic, seq: None, at, body }));
         }
         // Every node tells its own listeners, so nothing travels between them.
         house.exchange.hear(Heard::Envelope(Envelope::Events(deliveries)));

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use crate::ids::UserId;
 use crate::models::error::StoreError;
@@ -45,7 +47,7 @@ pub fn note(
 /// Those of the database.
 pub fn count(conn: &mut DbConn, since: NaiveDateTime) -> Result<i64, StoreError> {
     let online = people_online::table.inner_join(nodes::table).filter(nodes::seen_at.ge(since));
-    let people = diesel::dsl::count_distinct(people_online::user_id);
+    let people = sql::<BigInt>("COUNT(DISTINCT people_online.user_id)");
     Ok(online.select(people).first(conn)?)
 }
 

@@ -64,6 +64,6 @@ pub struct RoleFigures {
 pub struct DashboardView {
     pub own: OwnFigures,
     #[serde(flatten)]
-    #[schema(inline)]
+    #[schema(value_type = RoleFigures)]
     pub figures: Arc<RoleFigures>,
 }
