@@ -15,17 +15,18 @@ use crate::actors::lane::Fault;
 use crate::actors::mail::answer;
 use crate::actors::post::delivery;
 use crate::auth::identity::Role;
+use crate::auth::policy::{self, Action};
 use crate::clock;
 use crate::ids::UserId;
 use crate::layer::contract::{Envelope, Heard};
 use crate::metrics::Metrics;
 use crate::models::store::DbConn;
-use crate::models::{dashboard, notification, online};
+use crate::models::{dashboard, dispatch_figures, notification, online};
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
 use crate::protocol::views::dashboard::{
-    ActivityFigures, DashboardView, OwnFigures, RoleFigures, ServerFigures,
+    ActivityFigures, DashboardView, DispatchFigures, OwnFigures, RoleFigures, ServerFigures,
 };
 use crate::socket::census;
 
@@ -44,8 +45,10 @@ struct Counted {
     people: Vec<(UserId, Role)>,
     own: HashMap<UserId, OwnFigures>,
     activity: ActivityFigures,
-    /// Attempts of the last hour, and those that failed; for admins alone.
+    /// Attempts of the last hour, and those that failed; counted when someone may see them.
     attempts: (i64, i64),
+    /// Counted when someone may see it.
+    dispatch: Option<Arc<DispatchFigures>>,
 }
 
 /// What this node counts by itself.
@@ -97,8 +100,12 @@ fn count(conn: &mut DbConn, people: &[UserId], local_online: usize) -> Result<Co
         // This node is ahead of what it has told the others.
         people_online: whole(local_online).max(online::count(conn, fresh)?),
     };
-    if counted.people.iter().any(|(_, role)| *role == Role::Admin) {
+    if counted.people.iter().any(|(_, role)| sees_server(*role)) {
         counted.attempts = dashboard::attempts(conn, now - TimeDelta::hours(1))?;
+    }
+    if counted.people.iter().any(|(_, role)| sees_dispatch(*role)) {
+        let since = now - TimeDelta::hours(ACTIVE_HOURS);
+        counted.dispatch = Some(Arc::new(dispatch_figures::read(conn, since)?));
     }
     Ok(counted)
 }
@@ -114,9 +121,16 @@ fn measure(house: &House) -> Measured {
     }
 }
 
-/// Which figures a role sees; the one place that says so.
+fn sees_server(role: Role) -> bool {
+    policy::role_may(TopicKind::Admin, Action::Read, role)
+}
+
+fn sees_dispatch(role: Role) -> bool {
+    policy::role_may(TopicKind::Board, Action::Read, role)
+}
+
 fn figures_of(role: Role, counted: &Counted, measured: &Measured) -> RoleFigures {
-    let server = (role == Role::Admin).then(|| ServerFigures {
+    let server = sees_server(role).then(|| ServerFigures {
         connections: measured.connections,
         deliveries_per_second: measured.deliveries_per_second,
         attempts: counted.attempts.0,
@@ -126,7 +140,8 @@ fn figures_of(role: Role, counted: &Counted, measured: &Measured) -> RoleFigures
         slow_sockets: measured.slow_sockets,
         uptime_seconds: measured.uptime_seconds,
     });
-    RoleFigures { role: role.to_string(), activity: counted.activity, server }
+    let dispatch = counted.dispatch.clone().filter(|_| sees_dispatch(role));
+    RoleFigures { role: role.to_string(), activity: counted.activity, dispatch, server }
 }
 
 /// One person's dashboard as it is now, for those who begin to listen.
@@ -266,8 +281,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_admin_sees_how_the_server_does() {
-        let counted = Counted { attempts: (9, 2), ..Counted::default() };
+    fn only_an_admin_sees_how_the_server_does_and_only_the_desk_what_dispatch_does() {
+        let dispatch = Some(Arc::default());
+        let counted = Counted { attempts: (9, 2), dispatch, ..Counted::default() };
         let measured = Measured {
             deliveries_per_second: 40,
             connections: 3,
@@ -279,6 +295,9 @@ mod tests {
         for role in Role::ALL {
             let server = figures_of(role, &counted, &measured).server;
             assert_eq!(server.is_some(), role == Role::Admin, "{role}");
+            let dispatch = figures_of(role, &counted, &measured).dispatch;
+            let desk = [Role::Admin, Role::Dispatcher];
+            assert_eq!(dispatch.is_some(), desk.contains(&role), "{role}");
             if let Some(server) = server {
                 assert_eq!((server.attempts, server.attempts_failed), (9, 2));
                 assert_eq!(server.deliveries_per_second, 40);

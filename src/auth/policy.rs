@@ -296,6 +296,11 @@ pub fn decide_role(roles: &[Role], subject: Subject<'_>) -> Result<(), Refusal> 
     }
 }
 
+/// Whether a role alone, whoever has it, may do this.
+pub fn role_may(kind: TopicKind, action: Action, role: Role) -> bool {
+    allowed(kind, action).contains(&Who::Role(role))
+}
+
 /// The rules as the Markdown table of `docs/AUTHORIZATION.md`.
 pub fn table() -> String {
     let mut text = String::from("| topic | action | who may |\n| --- | --- | --- |\n");

@@ -49,6 +49,8 @@ pub mod service_token;
 
 pub mod dashboard;
 
+pub mod dispatch_figures;
+
 pub mod attempt;
 
 pub mod statistics;

@@ -3,12 +3,9 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
-<<<<<<< HEAD
 pub mod dashboard;
-=======
 pub mod dispatch;
 pub mod hospitals;
->>>>>>> w/hub
 pub mod inbox;
 pub mod people;
 

@@ -14,6 +14,7 @@ mod hostile;
 mod limits;
 mod model_accounts;
 mod model_chat;
+mod monitoring;
 mod notifications;
 mod owners;
 mod presence;

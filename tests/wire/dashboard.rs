@@ -6,7 +6,7 @@ use switchboard::ids::UserId;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::topic::Topic;
 use switchboard::protocol::views::dashboard::{
-    ActivityFigures, DashboardView, OwnFigures, RoleFigures, ServerFigures,
+    ActivityFigures, DashboardView, DispatchFigures, OwnFigures, RoleFigures, ServerFigures,
 };
 
 use super::at;
@@ -31,7 +31,26 @@ pub fn events() -> Vec<Event> {
         slow_sockets: 1,
         uptime_seconds: 86_400,
     };
-    let figures = RoleFigures { role: "admin".into(), activity, server: Some(server) };
+    let count = |word: &str, count| [(word.to_owned(), count)].into();
+    let dispatch = DispatchFigures {
+        open_incidents: 2,
+        by_status: count("EN_ROUTE", 2),
+        by_priority: count("HIGH", 2),
+        responses: 9,
+        response_p50_s: Some(412),
+        response_p90_s: Some(688),
+        units: 4,
+        units_by_status: count("EN_ROUTE", 4),
+        units_available: 0,
+        units_busy: 4,
+        utilization_percent: Some(100),
+    };
+    let figures = RoleFigures {
+        role: "admin".into(),
+        activity,
+        dispatch: Some(Arc::new(dispatch)),
+        server: Some(server),
+    };
     let view = DashboardView { own, figures: Arc::new(figures) };
     let (topic, body) = (Topic::Dashboard(UserId(3)), EventBody::Dashboard(view));
     vec![Event { topic, seq: None, at: at(), body }]

@@ -1,5 +1,6 @@
 //! The figures of a dashboard: one's own, and those of one's role.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -49,11 +50,40 @@ pub struct ServerFigures {
     pub uptime_seconds: i64,
 }
 
+/// What dispatch does, without a word of callers or patients.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DispatchFigures {
+    pub open_incidents: i64,
+    /// Open incidents by where they stand.
+    pub by_status: BTreeMap<String, i64>,
+    /// Open incidents by how much they press.
+    pub by_priority: BTreeMap<String, i64>,
+    /// Incidents received in the last 24 hours that somebody has reached.
+    pub responses: i64,
+    /// From the call to the first crew on scene, of half of them at most, in seconds.
+    pub response_p50_s: Option<i64>,
+    /// The same, of nine in ten.
+    pub response_p90_s: Option<i64>,
+    /// Units there are.
+    pub units: i64,
+    pub units_by_status: BTreeMap<String, i64>,
+    /// Free to be ordered.
+    pub units_available: i64,
+    /// On an incident.
+    pub units_busy: i64,
+    /// Busy of 100 that are free or busy; none when there are none.
+    pub utilization_percent: Option<i64>,
+}
+
 /// The figures of one role, the same to all who have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RoleFigures {
     pub role: String,
     pub activity: ActivityFigures,
+    /// For those who may read the board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DispatchFigures>)]
+    pub dispatch: Option<Arc<DispatchFigures>>,
     /// For admins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerFigures>,
