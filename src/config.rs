@@ -242,6 +242,9 @@ settings! {
     /// Most connection attempts kept.
     attempts_keep_rows: usize = "100000", count(1..=100_000_000);
 
+    /// How often new messages are brought into the search index.
+    search_every: Duration = "200ms", duration("10ms", "1m");
+
     /// How long notifications are kept after they last changed.
     notifications_keep: Duration = "90d", duration("1s", "3650d");
     /// Most notifications kept of one person.

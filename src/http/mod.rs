@@ -34,6 +34,7 @@ pub mod profiles;
 pub mod renewal;
 pub mod rest;
 pub mod routes;
+pub mod search;
 pub mod server;
 pub mod service_tokens;
 pub mod sessions;

@@ -15,9 +15,10 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, dashboard, diagnostics, member_talks, members, messages, monitoring,
-    notifications, passwords, people, profiles, service_tokens, sessions,
+    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, search,
+    sessions,
 };
+use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The ways to show a credential, as the description names them.
@@ -81,6 +82,7 @@ struct Description;
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     profiles::Description::openapi,
     contacts::Description::openapi,
+    search::Description::openapi,
     dashboard::Described::openapi,
     member_talks::Described::openapi,
     monitoring::Described::openapi,

@@ -4,10 +4,10 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, contacts, dashboard, diagnostics, member_talks, members, messages, middleware,
-    monitoring, notifications, openapi, operations, pages, profiles, service_tokens, sessions,
-    tokens, upgrade,
+    accounts, chat, contacts, diagnostics, members, messages, middleware, openapi, operations,
+    pages, profiles, search, sessions, tokens, upgrade,
 };
+use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,26 @@ const CHAT: &[Route] = &[
     row("PATCH", "/api/v1/conversations/{key}/members/{user}", Access::SignedIn),
     row("POST", "/api/v1/conversations/{key}/join", Access::SignedIn),
     row("POST", "/api/v1/conversations/{key}/leave", Access::SignedIn),
+    row("GET", "/api/v1/search/messages", Access::SignedIn),
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
+];
+
+/// People: oneself and others.
+#[rustfmt::skip]
+const PEOPLE: &[Route] = &[
+    row("GET", "/api/v1/profile", Access::SignedIn),
+    row("PATCH", "/api/v1/profile", Access::SignedIn),
+    row("GET", "/api/v1/settings", Access::SignedIn),
+    row("PATCH", "/api/v1/settings", Access::SignedIn),
+    row("POST", "/api/v1/settings/reset", Access::SignedIn),
+    row("GET", "/api/v1/presence", Access::SignedIn),
+    row("GET", "/api/v1/users/{id}", Access::SignedIn),
+    row("GET", "/api/v1/contacts", Access::SignedIn),
+    row("POST", "/api/v1/contacts", Access::SignedIn),
+    row("PATCH", "/api/v1/contacts/{user}", Access::SignedIn),
+    row("DELETE", "/api/v1/contacts/{user}", Access::SignedIn),
+    row("POST", "/api/v1/contacts/{user}/block", Access::SignedIn),
+    row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
 ];
 
 /// Dashboards, and what the clients of the older dashboard know; its own envelope of errors stands
@@ -159,24 +178,6 @@ const NOTIFICATIONS: &[Route] = &[
     row("GET", "/api/v1/service-tokens", Access::Admin),
     row("POST", "/api/v1/service-tokens", Access::Admin),
     row("DELETE", "/api/v1/service-tokens/{id}", Access::Admin),
-];
-
-/// People: oneself and others.
-#[rustfmt::skip]
-const PEOPLE: &[Route] = &[
-    row("GET", "/api/v1/profile", Access::SignedIn),
-    row("PATCH", "/api/v1/profile", Access::SignedIn),
-    row("GET", "/api/v1/settings", Access::SignedIn),
-    row("PATCH", "/api/v1/settings", Access::SignedIn),
-    row("POST", "/api/v1/settings/reset", Access::SignedIn),
-    row("GET", "/api/v1/presence", Access::SignedIn),
-    row("GET", "/api/v1/users/{id}", Access::SignedIn),
-    row("GET", "/api/v1/contacts", Access::SignedIn),
-    row("POST", "/api/v1/contacts", Access::SignedIn),
-    row("PATCH", "/api/v1/contacts/{user}", Access::SignedIn),
-    row("DELETE", "/api/v1/contacts/{user}", Access::SignedIn),
-    row("POST", "/api/v1/contacts/{user}/block", Access::SignedIn),
-    row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
 ];
 
 /// The methods that routes with this path have; none when no route has it.
@@ -218,12 +219,13 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     tokens::configure(cfg);
     profiles::configure(cfg);
     contacts::configure(cfg);
+    search::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
     dashboard::configure(cfg);
-    monitoring::configure(cfg);
     member_talks::configure(cfg);
+    monitoring::configure(cfg);
     notifications::configure(cfg);
     service_tokens::configure(cfg);
     pages::configure(cfg);

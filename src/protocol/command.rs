@@ -5,6 +5,7 @@
 
 pub mod inbox;
 pub mod people;
+pub mod search;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -181,6 +183,7 @@ pub enum Command {
     ConversationLeave(Membership),
     Inbox(InboxCommand),
     People(PeopleCommand),
+    Search(Search),
 }
 
 /// One row of [`COMMANDS`].
@@ -220,6 +223,7 @@ const CONNECTION: &[CommandRow] = &[
 /// Conversations.
 #[rustfmt::skip]
 const CHAT: &[CommandRow] = &[
+    row("search", false, |raw| read_data(raw).map(Command::Search)),
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),

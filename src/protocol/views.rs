@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;
+pub mod search;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
