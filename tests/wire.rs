@@ -5,6 +5,8 @@
 
 #[path = "wire/dashboard.rs"]
 mod dashboard;
+#[path = "wire/dispatch.rs"]
+mod dispatch;
 #[path = "wire/inbox.rs"]
 mod inbox;
 #[path = "wire/people.rs"]
@@ -205,9 +207,10 @@ fn events() -> Vec<Event> {
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) | EventBody::Inbox(_) | EventBody::Dashboard(_) => {
-            (inbox.clone(), None)
-        }
+        EventBody::People(_)
+        | EventBody::Dispatch(_)
+        | EventBody::Inbox(_)
+        | EventBody::Dashboard(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -219,6 +222,7 @@ fn events() -> Vec<Event> {
             Event { topic, seq, at: at(), body }
         })
         .chain(people::events())
+        .chain(dispatch::events())
         .chain(inbox::events())
         .chain(dashboard::events())
         .collect()
@@ -296,6 +300,7 @@ fn every_server_frame_is_written_as_its_fixture_says() {
 fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
     let sources = [
         include_str!("../src/protocol/event.rs"),
+        include_str!("../src/protocol/event/dispatch.rs"),
         include_str!("../src/protocol/event/people.rs"),
         include_str!("../src/protocol/event/inbox.rs"),
     ];

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::dashboards::Pulse;
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
@@ -40,6 +41,7 @@ pub struct Settings {
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub dispatch: DispatchSettings,
     pub notifications_keep: Duration,
     /// Notifications kept of one person.
     pub notifications_keep_rows: i64,

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
+use crate::actors::dispatch;
 use crate::actors::exchange::Exchange;
 use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
@@ -153,7 +154,9 @@ fn snapshot(
     if admission.topic.kind() == TopicKind::Inbox {
         return Ok(Some(answer(&inbox_commands::snapshot(conn, who.user, limit)?)));
     }
-    let Some(found) = &admission.conversation else { return Ok(None) };
+    let Some(found) = &admission.conversation else {
+        return dispatch::snapshot::of(conn, &admission.topic);
+    };
     let page = match limit {
         0 => None,
         _ => Some(message::page(conn, found.id, Some(seq + 1), None, limit)?),

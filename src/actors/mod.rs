@@ -9,6 +9,7 @@ pub mod chat_commands;
 pub mod chat_reads;
 pub mod contact_commands;
 pub mod dashboards;
+pub mod dispatch;
 pub mod dispatch_board;
 pub mod echo;
 pub mod effect_job;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::house::Settings;
 use crate::actors::throttle::{Limits, Rate};
 use crate::auth::token::TokenSettings;
@@ -31,9 +32,29 @@ pub fn settings(config: &Config) -> Settings {
         client_id_keep: config.client_id_keep,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
+        dispatch: dispatch(config),
         notifications_keep: config.notifications_keep,
         notifications_keep_rows: wide(config.notifications_keep_rows),
         notify_members_max: wide(config.notify_members_max),
+    }
+}
+
+fn dispatch(config: &Config) -> DispatchSettings {
+    DispatchSettings {
+        answer_within: [
+            config.answer_low,
+            config.answer_medium,
+            config.answer_high,
+            config.answer_critical,
+        ],
+        order_repeat: config.order_repeat,
+        mayday_repeat: config.mayday_repeat,
+        par_every: config.par_every,
+        par_repeat: config.par_repeat,
+        lock_after: config.incident_lock,
+        device_ahead: config.device_ahead,
+        device_behind: config.device_behind,
+        sweep: config.dispatch_sweep,
     }
 }
 

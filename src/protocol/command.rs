@@ -3,6 +3,8 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod dispatch;
+pub mod fleet;
 pub mod inbox;
 pub mod people;
 pub mod search;
@@ -13,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
+use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::command::search::Search;
@@ -183,6 +186,7 @@ pub enum Command {
     ConversationLeave(Membership),
     Inbox(InboxCommand),
     People(PeopleCommand),
+    Dispatch(Box<DispatchCommand>),
     Search(Search),
 }
 
@@ -204,7 +208,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE, INBOX];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE, DISPATCH, INBOX];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

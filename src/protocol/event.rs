@@ -1,5 +1,6 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod dispatch;
 pub mod inbox;
 pub mod people;
 
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
@@ -74,6 +76,8 @@ pub enum EventBody {
     Inbox(InboxEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    /// On the boards.
+    Dispatch(Box<DispatchEvent>),
     /// On a person's dashboard: its figures have changed.
     Dashboard(DashboardView),
 }
@@ -98,6 +102,7 @@ impl EventBody {
             Self::Inbox(event) => event.name(),
             Self::Dashboard(_) => "dashboard",
             Self::People(event) => event.name(),
+            Self::Dispatch(event) => event.name(),
         }
     }
 }
