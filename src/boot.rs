@@ -31,6 +31,7 @@ use crate::boot::translate::{limits, narrow, settings, token_settings, transport
 use crate::clock;
 use crate::config::Config;
 use crate::http::hashing::Hashing;
+use crate::http::intake::Intake;
 use crate::http::server::{self, Workers};
 use crate::http::state::State;
 use crate::http::tls::Certificate;
@@ -39,6 +40,7 @@ use crate::layer::memory::Memory;
 use crate::metrics;
 use crate::models::facts;
 use crate::models::store::{Engine, Store, StoreOptions};
+use crate::objects::store::Objects;
 use crate::socket::census;
 
 /// How old another node's heartbeat may be for it to count as live.
@@ -190,6 +192,7 @@ fn furnish(
         lane,
         exchange,
         layer,
+        objects: Objects::new(config.attachments_folder())?,
         owners: Owners::default(),
         authenticator,
         recorder: Recorder::default(),
@@ -247,6 +250,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
         config: Arc::clone(&config),
         tokens,
         hashing: Hashing::new(config.hashing_threads),
+        intake: Intake::new(&config),
         metrics: install_metrics(),
     };
     let (stop, stopped) = watch::channel(Stop::NotAsked);

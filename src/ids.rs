@@ -111,6 +111,10 @@ ids! {
     AttemptId,
     /// An ambulance or other unit that takes orders.
     UnitId,
+    /// A file, from its first byte on.
+    AttachmentId,
+    /// A piece of an upload in several requests.
+    PartId,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
 use crate::layer::contract::{ChannelLayer, Envelope, Whom};
 use crate::metrics::Metrics;
+use crate::objects::store::Objects;
 use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
@@ -35,6 +36,9 @@ pub struct Settings {
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub attachments_per_message: usize,
+    /// How long an upload that is not gone on with, or not sent, is kept.
+    pub uploads_keep: Duration,
 }
 
 /// What every actor of this process shares.
@@ -43,6 +47,8 @@ pub struct House {
     pub lane: Lane,
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
+    /// Uploaded files.
+    pub objects: Objects,
     pub owners: Owners,
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,

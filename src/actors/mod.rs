@@ -2,6 +2,7 @@
 //!
 //! **Never:** SQL text, HTTP types, status codes.
 
+pub mod attachments;
 pub mod authenticate;
 pub mod authorize;
 pub mod chat_commands;

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::actors::attachments;
 use crate::actors::authorize::{self, Admission};
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
-use crate::ids::{MessageId, UserId};
+use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::layer::contract::{Delivery, Envelope};
 use crate::metrics::Metrics;
+use crate::models::attachment;
 use crate::models::error::StoreError;
 use crate::models::message::{self, NewPost, Posted};
 use crate::models::store::DbConn;
@@ -38,8 +40,12 @@ struct Acknowledged {
 ///
 /// # Errors
 /// `bad_request` or `too_large` naming the field and the rule.
-pub fn check(send: &MessageSend, content_bytes: usize) -> Result<(), Refusal> {
-    check_content(&send.content, content_bytes)?;
+pub fn check(send: &MessageSend, content_bytes: usize, most_files: usize) -> Result<(), Refusal> {
+    attachments::check(send, most_files)?;
+    // A picture may come without a word.
+    if send.attachments.is_empty() || !send.content.is_empty() {
+        check_content(&send.content, content_bytes)?;
+    }
     check_client_id(send.client_id.as_deref())?;
     if let Some(kind) = &send.message_type {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -179,6 +185,7 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
     let mut admissions: HashMap<(Topic, UserId), Result<Admission, Refusal>> = HashMap::new();
     let mut accepted = Vec::with_capacity(posts.len());
     let mut rows = Vec::with_capacity(posts.len());
+    let mut claimed = Claimed::new();
     for (index, post) in posts.iter_mut().enumerate() {
         let key = (post.topic.clone(), post.who.user);
         let admission = match admissions.entry(key) {
@@ -187,7 +194,12 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
                 unknown.insert(admit(conn, post)?)
             }
         };
-        match admission.as_ref().map_err(Clone::clone).and_then(|found| post.new_post(found)) {
+        let row = admission.as_ref().map_err(Clone::clone).and_then(|found| post.new_post(found));
+        let row = match row {
+            Ok(row) => claim(conn, post, row.conversation, &mut claimed)?.map(|()| row),
+            refused => refused,
+        };
+        match row {
             Ok(row) => {
                 accepted.push(index);
                 rows.push(row);
@@ -195,7 +207,17 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
             Err(refusal) => post.outcome = Some(Err(refusal)),
         }
     }
-    let stored = message::post_many(conn, &rows)?;
+    let mut stored = message::post_many(conn, &rows)?;
+    for (index, stored) in accepted.iter().zip(&mut stored) {
+        let (Posted::New(view), files) = (stored, &posts[*index].send.attachments) else {
+            continue;
+        };
+        if !files.is_empty() {
+            attachment::attach(conn, view.id, files, view.created_at)?;
+            view.attachments =
+                attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
+        }
+    }
     for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
         let post = &mut *posts[index];
         let topic = admissions
@@ -205,6 +227,33 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         post.outcome = Some(conclude(topic, row, stored));
     }
     Ok(())
+}
+
+/// Files that earlier posts of this batch send, whither and by which `client_id`.
+type Claimed = HashMap<AttachmentId, (ConversationId, Option<String>)>;
+
+/// Whether a post may send its files, as things stand after the posts before it.
+fn claim(
+    conn: &mut DbConn,
+    post: &PostJob,
+    home: ConversationId,
+    claimed: &mut Claimed,
+) -> Result<Result<(), Refusal>, StoreError> {
+    let files = &post.send.attachments;
+    if files.is_empty() {
+        return Ok(Ok(()));
+    }
+    // Only a repeat may name a file that is on its way: it will get the first answer.
+    let once = (home, post.send.client_id.clone());
+    let is_other = |by: &(_, _)| post.send.client_id.is_none() || *by != once;
+    if files.iter().any(|file| claimed.get(file).is_some_and(is_other)) {
+        return Ok(Err(Refusal::field("data.attachments", "not sent before")));
+    }
+    let outcome = attachments::may_send(conn, post.who.user, &once, files)?;
+    if outcome.is_ok() {
+        claimed.extend(files.iter().map(|file| (*file, once.clone())));
+    }
+    Ok(outcome)
 }
 
 fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admission, Refusal>, StoreError> {

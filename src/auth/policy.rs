@@ -41,6 +41,7 @@ pub enum Action {
     Create,
     Join,
     Leave,
+    Download,
 }
 
 impl Action {
@@ -61,6 +62,7 @@ impl Action {
         Self::Create,
         Self::Join,
         Self::Leave,
+        Self::Download,
     ];
 
     /// The action as people say it, after "may not".
@@ -81,6 +83,7 @@ impl Action {
             Self::Create => "create",
             Self::Join => "join",
             Self::Leave => "leave",
+            Self::Download => "have files",
         }
     }
 }

@@ -4,13 +4,17 @@
 //! **Never:** diesel, SQL, decisions that belong to the policy.
 
 pub mod accounts;
+pub mod attachments;
 pub mod chat;
 pub mod cookies;
 pub mod diagnostics;
 pub mod error;
 pub mod extract;
+pub mod file_names;
+pub mod forms;
 pub mod handshake;
 pub mod hashing;
+pub mod intake;
 pub mod login_pages;
 pub mod members;
 pub mod messages;
@@ -24,6 +28,7 @@ pub mod paths;
 pub mod peer;
 pub mod people;
 pub mod profile;
+pub mod ranges;
 pub mod renewal;
 pub mod rest;
 pub mod routes;
@@ -34,3 +39,4 @@ pub mod state;
 pub mod tls;
 pub mod tokens;
 pub mod upgrade;
+pub mod uploads;

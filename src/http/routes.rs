@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages,
-    sessions, tokens, upgrade,
+    accounts, attachments, chat, diagnostics, members, messages, middleware, openapi, operations,
+    pages, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -37,7 +37,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT];
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, FILES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -124,6 +124,20 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
+/// Files.
+#[rustfmt::skip]
+const FILES: &[Route] = &[
+    row("POST", "/api/v1/uploads", Access::SignedIn),
+    row("GET", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("PATCH", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("POST", "/api/v1/attachments", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/attachments/{id}", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}/content", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}/thumbnail", Access::SignedIn),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -164,6 +178,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
+    attachments::configure(cfg);
     pages::configure(cfg);
     upgrade::configure(cfg, has_echo);
     cfg.default_service(web::to(middleware::not_found));

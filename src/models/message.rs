@@ -14,7 +14,7 @@ use crate::models::error::StoreError;
 use crate::models::posting::{self, Place};
 use crate::models::schema::messages;
 use crate::models::store::DbConn;
-use crate::models::user;
+use crate::models::{attachment, user};
 use crate::protocol::views::{HistoryPage, MessageView, PersonView, ReplyView};
 
 /// Most characters of a message that a reply to it quotes.
@@ -120,6 +120,7 @@ fn posted_view(post: &NewPost, replies: &Quoted, id: MessageId, seq: i64) -> Mes
         created_at: post.at,
         edited_at: None,
         deleted: false,
+        attachments: Vec::new(),
     }
 }
 
@@ -158,6 +159,8 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
     let senders: Vec<UserId> = senders.into_iter().collect();
     let senders = user::persons(conn, &senders)?;
     let quoted = replies(conn, rows.iter().filter_map(|row| row.reply_to).collect())?;
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    let mut files = attachment::of_messages(conn, &ids)?;
     let view = |row: MessageRow| MessageView {
         id: row.id,
         conversation: row.conversation_id,
@@ -170,6 +173,7 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         created_at: row.created_at,
         edited_at: row.edited_at,
         deleted: row.deleted_at.is_some(),
+        attachments: files.remove(&row.id).unwrap_or_default(),
     };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -207,7 +211,7 @@ pub fn edit(
     view.filter(|view| !view.deleted).ok_or(StoreError::Missing)
 }
 
-/// Takes a message back: its text goes for good, its place stays. The caller journals it.
+/// Takes a message back: its text and files go for good, its place stays. The caller journals it.
 ///
 /// # Errors
 /// `Missing` when there is no such message or it is deleted already.
@@ -221,7 +225,10 @@ pub fn delete(
     let change =
         (messages::content.eq(""), messages::deleted_at.eq(at), messages::deleted_by.eq(by));
     let changed = diesel::update(live).set(change).execute(conn)?;
-    if changed == 0 { Err(StoreError::Missing) } else { Ok(()) }
+    if changed == 0 {
+        return Err(StoreError::Missing);
+    }
+    attachment::doom_of_message(conn, id, at)
 }
 
 /// A page of a conversation: the first after `after`, else the last before `before`, else the last.

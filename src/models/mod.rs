@@ -29,6 +29,10 @@ pub mod message;
 
 pub mod posting;
 
+pub mod attachment;
+
+pub mod attachment_part;
+
 pub mod answer;
 
 pub mod attempt;

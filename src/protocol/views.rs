@@ -3,12 +3,15 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod attachment;
+
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
+use crate::protocol::views::attachment::AttachmentView;
 
 /// A person, as others in a room see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,6 +58,9 @@ pub struct MessageView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub edited_at: Option<NaiveDateTime>,
     pub deleted: bool,
+    /// Files sent with it, in the sender's order; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentView>,
 }
 
 /// What a member may do in a conversation, from most to least.

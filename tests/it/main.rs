@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod attachments;
 mod attempts;
 mod browser;
 mod chat;
@@ -10,6 +11,7 @@ mod crash;
 mod hostile;
 mod limits;
 mod model_accounts;
+mod model_attachments;
 mod model_chat;
 mod owners;
 mod presence;

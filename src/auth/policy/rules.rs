@@ -53,6 +53,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Create, &[Who::AnyoneSignedIn]),
     (TopicKind::Chat, Action::Join, &[VISITOR]),
     (TopicKind::Chat, Action::Leave, MEMBERS),
+    (TopicKind::Chat, Action::Download, READERS),
 ];
 
 /// What is one person's own, and the admin's tables.

@@ -11,4 +11,5 @@ pub mod people;
 pub mod seeded;
 pub mod server;
 pub mod socket;
+pub mod web;
 pub mod wire;
