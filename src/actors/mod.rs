@@ -15,6 +15,7 @@ pub mod house;
 pub mod housekeeping;
 pub mod join;
 pub mod lane;
+pub mod login_throttle;
 pub mod mail;
 pub mod membership_commands;
 pub mod notification_hub;
