@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod attachments;
 pub mod chat;
+pub mod contacts;
 pub mod cookies;
 pub mod diagnostics;
 pub mod error;
@@ -29,6 +30,7 @@ pub mod peer;
 pub mod people;
 pub mod profile;
 pub mod ranges;
+pub mod profiles;
 pub mod renewal;
 pub mod rest;
 pub mod routes;

@@ -15,7 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, attachments, chat, diagnostics, members, messages, passwords, people, sessions,
+    accounts, attachments, chat, contacts, diagnostics, members, messages, passwords, people, profiles,
+    sessions,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -76,7 +77,11 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
 struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
-const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[attachments::Description::openapi];
+const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
+    profiles::Description::openapi,
+    contacts::Description::openapi,
+    attachments::Description::openapi,
+];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

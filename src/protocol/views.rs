@@ -4,6 +4,7 @@
 //! **Never:** secrets, or anything its reader may not see.
 
 pub mod attachment;
+pub mod people;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
