@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, attachments, chat, contacts, diagnostics, members, messages, passwords, people, profiles,
-    sessions,
+    accounts, attachments, chat, contacts, diagnostics, members, messages, passwords, people,
+    profiles, sessions,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
