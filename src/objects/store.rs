@@ -97,6 +97,9 @@ impl Objects {
         if let Some(files) = self.opened.get() {
             return Ok(files);
         }
+        if !self.folder.is_dir() {
+            return Err(ObjectError::Missing);
+        }
         let files = LocalFileSystem::new_with_prefix(&self.folder)?.with_fsync(true);
         Ok(self.opened.get_or_init(|| files))
     }
