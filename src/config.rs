@@ -247,7 +247,7 @@ settings! {
         optional(url(&["file://"], "file:///var/lib/switchboard/attachments"));
     /// Largest file that may be uploaded.
     attachment_max_size: usize = "100MiB", size(1024..=100 << 30);
-    /// What may be uploaded, by what the bytes are: `image/*`, `application/pdf`; empty is anything.
+    /// What may be uploaded, by what the bytes are; empty is anything.
     attachment_types: Vec<String> = "", media_types();
     /// Most files sent with one message.
     attachments_per_message: usize = "10", count(1..=100);

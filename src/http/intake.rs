@@ -155,8 +155,8 @@ impl Intake {
     /// Takes a whole file from one body, as a public form or a client's single request brings it.
     ///
     /// # Errors
-    /// `too_large`, `bad_request` for a type, a checksum or a body cut short, `unavailable` when too
-    /// many upload. Nothing is left of a file that was refused.
+    /// `too_large`, `bad_request` for a type, a checksum or a body cut short, `unavailable` when
+    /// too many upload. Nothing is left of a file that was refused.
     pub async fn take<E: std::fmt::Display>(
         &self,
         house: &Arc<House>,
