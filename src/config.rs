@@ -264,6 +264,9 @@ settings! {
     /// Pictures decoded at once.
     picture_threads: usize = "1", count(1..=64);
 
+    /// How often new messages are brought into the search index.
+    search_every: Duration = "200ms", duration("10ms", "1m");
+
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.

@@ -324,7 +324,7 @@ pub async fn show_self(
     };
     let has_cookie = request.cookie(cookies::SESSION).is_some();
     let has_token = request.headers().contains_key(actix_web::http::header::AUTHORIZATION);
-    let verdict = handshake::check_origin(&request, &state.config, has_token, has_cookie);
+    let verdict = handshake::check_origin(request.headers(), &state.config, has_token, has_cookie);
     let reason = verdict.as_ref().err().map(|rejected| rejected.refusal.message.to_string());
     let sent = request.headers().get(ORIGIN).and_then(|value| value.to_str().ok());
     Ok(web::Json(SelfView {

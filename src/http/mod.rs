@@ -34,6 +34,7 @@ pub mod ranges;
 pub mod renewal;
 pub mod rest;
 pub mod routes;
+pub mod search;
 pub mod server;
 pub mod sessions;
 pub mod sign_in;

@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, attachments, chat, contacts, diagnostics, members, messages, passwords, people,
-    profiles, sessions,
+    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, search,
+    sessions,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -80,7 +80,8 @@ struct Description;
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     profiles::Description::openapi,
     contacts::Description::openapi,
-    attachments::Description::openapi,
+    search::Description::openapi,
+    crate::http::attachments::Description::openapi,
 ];
 
 fn described() -> utoipa::openapi::OpenApi {

@@ -1,12 +1,14 @@
 //! The WebSocket upgrade: who asks, for what, and may they. Whatever can be refused after the
 //! handshake is: 101, then a close frame that a browser sees.
 
-use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use actix_web_actors::ws;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use log::{Level, log};
 
 use crate::actors::authenticate::Credential;
@@ -17,7 +19,8 @@ use crate::actors::throttle::Place;
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::http::cookies;
-use crate::http::handshake::{self, Rejected, SUBPROTOCOL};
+use crate::http::extract;
+use crate::http::handshake::{self, Rejected, SUBPROTOCOL, Switching};
 use crate::http::paths::{PATHS, PathRow, Serves};
 use crate::http::peer;
 use crate::http::state::State;
@@ -26,102 +29,113 @@ use crate::models::attempt::{Attempt, Outcome, Stage};
 use crate::protocol::close::Close;
 use crate::protocol::refusal::{Code, Refusal};
 
-/// Marks a request that came by the upgrade service, which alone can serve a 101.
-#[derive(Debug, Clone, Copy)]
-pub struct Raw;
-
-/// What to open on the raw stream once the 101 is written; travels in the response's extensions.
+/// What to open on the raw stream once the 101 is written.
 pub enum Open {
     Session(Box<Opening>),
     Echo { message_bytes: usize },
 }
 
-/// Carries [`Open`] through extensions, which hand out shared references only.
-pub struct Handed(pub RefCell<Option<Open>>);
+/// What came of an upgrade.
+pub enum Answer {
+    /// The head of the 101, and what to open behind it.
+    Switch(Bytes, Open),
+    /// Plain HTTP instead.
+    Refuse(HttpResponse),
+}
 
-/// Registers every socket path.
+/// Registers every socket path, for requests that are no upgrades; those never reach the App.
 pub fn configure(cfg: &mut web::ServiceConfig, echo: bool) {
     for row in PATHS {
-        if matches!(row.serves, Serves::Echo(_)) && !echo {
-            continue;
+        if !matches!(row.serves, Serves::Echo(_)) || echo {
+            cfg.route(row.route, web::route().to(plain));
         }
-        let serve = move |request: HttpRequest, state: web::Data<State>| async move {
-            socket(&request, &state, row).await
-        };
-        cfg.route(row.route, web::route().to(serve));
     }
+}
+
+async fn plain(request: HttpRequest) -> HttpResponse {
+    let rejected = handshake::check(request.head()).err().unwrap_or_else(|| {
+        let rule = "websocket, alone and without a body";
+        let refusal = Refusal::field("Upgrade", rule);
+        Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }
+    });
+    rejected.response()
 }
 
 /// A decided upgrade.
 struct Decided {
-    who: Option<std::sync::Arc<Identity>>,
+    who: Option<Arc<Identity>>,
     start: Start,
     has_place: bool,
 }
 
-async fn socket(request: &HttpRequest, state: &State, row: &'static PathRow) -> HttpResponse {
-    if let Err(rejected) = handshake::check(request) {
-        return rejected.response();
-    }
-    if !request.extensions().contains::<Raw>() {
-        let rule = "websocket, alone and without a body";
-        let refusal = Refusal::field("Upgrade", rule);
-        return Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }.response();
-    }
-    if let Serves::Echo(limit) = row.serves {
-        let ordinary = state.house.settings.ws_message_bytes;
-        let message_bytes = limit.unwrap_or(ordinary);
-        return switch(request, Open::Echo { message_bytes });
-    }
-    let (credential, is_token) = credential(request);
-    if let Err(rejected) = admit(request, state, credential.is_some(), is_token) {
-        let attempt = attempt(request, state, None, Stage::PreHandshake);
-        let code = i32::from(rejected.status.as_u16());
-        record(state, attempt, Err((Some(code), rejected.refusal.message.to_string())));
-        return rejected.response();
-    }
-    let decided = decide(request, state, row, credential).await;
-    let address = peer::client_address(request, &state.config);
-    let ticket = note(request, state, &decided);
-    let place = decided.has_place.then(|| {
-        let user = decided.who.as_ref().map(|who| who.user);
-        Place::new(std::sync::Arc::clone(&state.house), address, user)
-    });
-    let Decided { who, start, .. } = decided;
-    let route = row.route;
-    let opening = Opening { route, who, start, address, attempt: ticket, place };
-    switch(request, Open::Session(Box::new(opening)))
+/// An upgrade request for a socket path.
+struct Asked<'a> {
+    head: &'a RequestHead,
+    address: IpAddr,
+    row: &'static PathRow,
+    /// What the path has for `{key}`.
+    key: &'a str,
 }
 
-/// The credential an upgrade shows, and whether it is a token: the header beats the subprotocol,
-/// that the query, and all of them the cookie.
-fn credential(request: &HttpRequest) -> (Option<Credential>, bool) {
-    if request.headers().contains_key(actix_web::http::header::AUTHORIZATION) {
-        return (crate::http::extract::credential(request), true);
+/// Answers an upgrade request for the path of `row`.
+pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, key: &str) -> Answer {
+    let accept_key = match handshake::check(head) {
+        Ok(accept_key) => accept_key,
+        Err(rejected) => return Answer::Refuse(rejected.response()),
+    };
+    if let Serves::Echo(limit) = row.serves {
+        let message_bytes = limit.unwrap_or(state.house.settings.ws_message_bytes);
+        let (_, native) = handshake::offered(head.headers());
+        return switch(accept_key, native, Open::Echo { message_bytes });
     }
-    if let (Some(token), _) = handshake::offered(request.headers()) {
-        return (Some(Credential::Token(token)), true);
+    let asked = Asked { head, address: peer::address_of(head, &state.config), row, key };
+    let (shown, native) = credential(head);
+    if let Err(rejected) = admit(&asked, state, shown.as_ref()) {
+        let attempt = attempt(&asked, None, Stage::PreHandshake);
+        let code = i32::from(rejected.status.as_u16());
+        record(state, attempt, Err((Some(code), rejected.refusal.message.to_string())));
+        return Answer::Refuse(rejected.response());
     }
-    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let token = query.ok().and_then(|query| {
-        query.into_inner().into_iter().find(|(name, _)| name == "token").map(|(_, token)| token)
+    let decided = decide(&asked, state, shown).await;
+    let ticket = note(&asked, state, &decided);
+    let Decided { who, start, has_place } = decided;
+    let place = has_place.then(|| {
+        let user = who.as_ref().map(|who| who.user);
+        Place::new(Arc::clone(&state.house), asked.address, user)
     });
-    if let Some(token) = token {
-        return (Some(Credential::Token(token)), true);
+    let (route, address) = (row.route, asked.address);
+    let opening = Opening { route, who, start, address, attempt: ticket, place };
+    switch(accept_key, native, Open::Session(Box::new(opening)))
+}
+
+/// The credential an upgrade shows (the header beats the subprotocol, that the query, and all of
+/// them the cookie), and whether our subprotocol was offered.
+fn credential(head: &RequestHead) -> (Option<Credential>, bool) {
+    let (bearer, native) = handshake::offered(head.headers());
+    let shown = extract::authorization(head.headers())
+        .or_else(|| bearer.map(Credential::Token))
+        .or_else(|| query_token(head.uri.query()?).map(Credential::Token))
+        .or_else(|| cookies::session_of(head.headers()).map(Credential::Cookie));
+    (shown, native)
+}
+
+fn query_token(query: &str) -> Option<String> {
+    // Most tokens are all there is in the query, and hold nothing that is escaped.
+    if let Some(token) = query.strip_prefix("token=")
+        && !token.contains(['&', '%', '+'])
+    {
+        return Some(token.to_owned());
     }
-    let cookie = request.cookie(cookies::SESSION);
-    (cookie.map(|cookie| Credential::Cookie(cookie.value().to_owned())), false)
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query).ok()?.into_inner();
+    pairs.into_iter().find(|(name, _)| name == "token").map(|(_, token)| token)
 }
 
 /// What is refused before the upgrade: a foreign Origin, and everyone while draining or full.
-fn admit(
-    request: &HttpRequest,
-    state: &State,
-    has_credential: bool,
-    is_token: bool,
-) -> Result<(), Rejected> {
-    let has_cookie = has_credential && !is_token;
-    handshake::check_origin(request, &state.config, is_token, has_cookie)?;
+fn admit(asked: &Asked<'_>, state: &State, shown: Option<&Credential>) -> Result<(), Rejected> {
+    let has_cookie = matches!(shown, Some(Credential::Cookie(_)));
+    let has_token = matches!(shown, Some(Credential::Token(_)));
+    let headers = asked.head.headers();
+    handshake::check_origin(headers, &state.config, has_token, has_cookie)?;
     let draining = state.house.draining.load(std::sync::atomic::Ordering::Relaxed);
     if draining || state.house.throttles.is_full() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -130,13 +144,8 @@ fn admit(
     Ok(())
 }
 
-async fn decide(
-    request: &HttpRequest,
-    state: &State,
-    row: &'static PathRow,
-    credential: Option<Credential>,
-) -> Decided {
-    let address = peer::client_address(request, &state.config);
+async fn decide(asked: &Asked<'_>, state: &State, credential: Option<Credential>) -> Decided {
+    let (row, address) = (asked.row, asked.address);
     let refuse = |who, close: Close, refusal: Refusal| {
         let delay = state.house.throttles.refusal_delay(address);
         let reason = refusal.message.to_string();
@@ -168,15 +177,13 @@ async fn decide(
         return refuse(Some(who), Close::NotAuthorized, Refusal::forbidden(message));
     }
     let lone = match row.serves {
-        Serves::Lone(topic) => {
-            match topic(request.match_info().get("key").unwrap_or_default(), &who) {
-                Ok(topic) => Some(topic),
-                Err(close) => {
-                    let refusal = Refusal::field("path", "a topic that is well-formed");
-                    return refuse(Some(who), close, refusal);
-                }
+        Serves::Lone(topic) => match topic(asked.key, &who) {
+            Ok(topic) => Some(topic),
+            Err(close) => {
+                let refusal = Refusal::field("path", "a topic that is well-formed");
+                return refuse(Some(who), close, refusal);
             }
-        }
+        },
         _ => None,
     };
     if let Err(refusal) = state.house.throttles.enter(address, Some(who.user)) {
@@ -185,11 +192,11 @@ async fn decide(
     Decided { who: Some(who), start: Start::Native { lone }, has_place: true }
 }
 
-fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: Stage) -> Attempt {
+fn attempt(asked: &Asked<'_>, who: Option<&Identity>, stage: Stage) -> Attempt {
     Attempt {
-        client_ip: Some(peer::client_address(request, &state.config).to_string()),
-        user_agent: peer::user_agent(request),
-        path: path_of(request),
+        client_ip: Some(asked.address.to_string()),
+        user_agent: peer::agent_of(asked.head),
+        path: path_of(asked.head),
         user: who.map(|who| who.user),
         username: who.map(|who| who.username.to_string()).unwrap_or_default(),
         role: who.map(|who| who.role.to_string()).unwrap_or_default(),
@@ -203,10 +210,14 @@ fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: 
     }
 }
 
-/// The path as documents write it, with its closing slash, which routing takes away.
-fn path_of(request: &HttpRequest) -> String {
-    let path: String = request.path().trim_end_matches('/').chars().take(254).collect();
-    path + "/"
+/// The path as documents write it, with its closing slash and nothing of its query.
+fn path_of(head: &RequestHead) -> String {
+    let path = head.uri.path().trim_end_matches('/');
+    let end = path.char_indices().nth(254).map_or(path.len(), |(end, _)| end);
+    let mut kept = String::with_capacity(end + 1);
+    kept.push_str(&path[..end]);
+    kept.push('/');
+    kept
 }
 
 /// Records and logs one attempt: one line and one row each.
@@ -243,12 +254,12 @@ fn record(
     state.house.recorder.attempted(attempt)
 }
 
-fn note(request: &HttpRequest, state: &State, decided: &Decided) -> Option<Ticket> {
+fn note(asked: &Asked<'_>, state: &State, decided: &Decided) -> Option<Ticket> {
     let stage = match decided.start {
         Start::Native { .. } => Stage::Connected,
         Start::Refused { .. } => Stage::Handshake,
     };
-    let attempt = attempt(request, state, decided.who.as_deref(), stage);
+    let attempt = attempt(asked, decided.who.as_deref(), stage);
     match &decided.start {
         Start::Native { .. } => record(state, attempt, Ok(())),
         Start::Refused { close, reason, .. } => {
@@ -257,20 +268,10 @@ fn note(request: &HttpRequest, state: &State, decided: &Decided) -> Option<Ticke
     }
 }
 
-/// The 101 itself, with what to open in its extensions.
-fn switch(request: &HttpRequest, open: Open) -> HttpResponse {
-    match ws::handshake_with_protocols(request, &[SUBPROTOCOL]) {
-        Ok(mut builder) => {
-            let mut response = builder.finish();
-            response.head_mut().no_chunking(true);
-            response.extensions_mut().insert(Handed(RefCell::new(Some(open))));
-            response
-        }
-        Err(_) => {
-            let refusal = Refusal::field("handshake", "as RFC 6455 section 4.2.1 says");
-            Rejected { status: StatusCode::BAD_REQUEST, refusal }.response()
-        }
-    }
+/// The 101 itself, with what to open behind it.
+fn switch(accept_key: &str, native: bool, open: Open) -> Answer {
+    let protocol = native.then_some(SUBPROTOCOL);
+    Answer::Switch(handshake::switching(accept_key, Switching { protocol }), open)
 }
 
 /// How long an upgrade's handler may take before the answer is 503.

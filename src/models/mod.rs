@@ -40,6 +40,7 @@ pub mod posting;
 pub mod attachment;
 
 pub mod attachment_part;
+pub mod search;
 
 pub mod answer;
 

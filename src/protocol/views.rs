@@ -7,6 +7,7 @@ pub mod attachment;
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod search;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};

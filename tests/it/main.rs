@@ -19,5 +19,6 @@ mod owners;
 mod presence;
 mod privacy;
 mod replay;
+mod search;
 mod slow_reader;
 mod store_contract;

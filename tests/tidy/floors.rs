@@ -72,7 +72,7 @@ const DOORS: &[Door] = &[
     door("infer", &["src/objects/sniff.rs"]),
     door("image", &["src/objects/thumbnail.rs"]),
     door("actix_multipart", &["src/http/"]),
-    door("actix_web_actors", &["src/http/upgrade.rs", "src/http/upgrade/", "src/socket/"]),
+    door("actix_web_actors", &["src/http/handshake.rs", "src/socket/"]),
     door("actix_web", &["src/http/", "src/boot.rs", "src/boot/"]),
     door("actix_http", TRANSPORT),
     door("actix_server", &["src/http/", "src/socket/", "src/boot.rs"]),
@@ -234,7 +234,7 @@ pub const RULES: &[Rule] = &[
             ("src/actors/x.rs", "fn f() { addr.do_send(x); }"),
         ],
         good: &[
-            ("src/http/upgrade.rs", "use actix_web_actors::ws;"),
+            ("src/http/handshake.rs", "use actix_web_actors::ws;"),
             ("src/http/x.rs", "use actix::Addr;\nuse actix_web::web;"),
             ("src/actors/x.rs", "use actix::{Actor, Addr};"),
             ("src/models/x.rs", "use diesel::prelude::*;"),
