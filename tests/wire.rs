@@ -3,6 +3,8 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/dispatch.rs"]
+mod dispatch;
 #[path = "wire/people.rs"]
 mod people;
 
@@ -217,7 +219,7 @@ fn events() -> Vec<Event> {
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) => (inbox.clone(), None),
+        EventBody::People(_) | EventBody::Dispatch(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -229,6 +231,7 @@ fn events() -> Vec<Event> {
             Event { topic, seq, at: at(), body }
         })
         .chain(people::events())
+        .chain(dispatch::events())
         .collect()
 }
 
@@ -300,8 +303,11 @@ fn every_server_frame_is_written_as_its_fixture_says() {
 
 #[test]
 fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
-    let sources =
-        [include_str!("../src/protocol/event.rs"), include_str!("../src/protocol/event/people.rs")];
+    let sources = [
+        include_str!("../src/protocol/event.rs"),
+        include_str!("../src/protocol/event/dispatch.rs"),
+        include_str!("../src/protocol/event/people.rs"),
+    ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());
     for event in events() {

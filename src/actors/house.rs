@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dispatch::notifier::Notifier;
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
@@ -40,6 +42,7 @@ pub struct Settings {
     pub attachments_per_message: usize,
     /// How long an upload that is not gone on with, or not sent, is kept.
     pub uploads_keep: Duration,
+    pub dispatch: DispatchSettings,
 }
 
 /// What every actor of this process shares.
@@ -56,6 +59,8 @@ pub struct House {
     pub throttles: Throttles,
     /// Who has a connection open.
     pub online: Online,
+    /// Is told of alarms that reached nobody.
+    pub notifier: Arc<dyn Notifier>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Names the database's history; changes when a backup is restored.

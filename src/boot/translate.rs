@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::house::Settings;
 use crate::actors::throttle::{Limits, Rate};
 use crate::auth::token::TokenSettings;
@@ -33,6 +34,26 @@ pub fn settings(config: &Config) -> Settings {
         attempts_keep_rows: wide(config.attempts_keep_rows),
         attachments_per_message: config.attachments_per_message,
         uploads_keep: config.uploads_keep,
+        dispatch: dispatch(config),
+    }
+}
+
+fn dispatch(config: &Config) -> DispatchSettings {
+    DispatchSettings {
+        answer_within: [
+            config.answer_low,
+            config.answer_medium,
+            config.answer_high,
+            config.answer_critical,
+        ],
+        order_repeat: config.order_repeat,
+        mayday_repeat: config.mayday_repeat,
+        par_every: config.par_every,
+        par_repeat: config.par_repeat,
+        lock_after: config.incident_lock,
+        device_ahead: config.device_ahead,
+        device_behind: config.device_behind,
+        sweep: config.dispatch_sweep,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod dispatch;
 pub mod people;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
@@ -69,6 +71,8 @@ pub enum EventBody {
     },
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    /// On the boards.
+    Dispatch(Box<DispatchEvent>),
 }
 
 impl EventBody {
@@ -89,6 +93,7 @@ impl EventBody {
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
             Self::People(event) => event.name(),
+            Self::Dispatch(event) => event.name(),
         }
     }
 }
