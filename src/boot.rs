@@ -36,6 +36,7 @@ use crate::boot::translate::{limits, narrow, settings, token_settings, transport
 use crate::clock;
 use crate::config::Config;
 use crate::http::hashing::Hashing;
+use crate::http::intake::Intake;
 use crate::http::server::{self, Workers};
 use crate::http::state::State;
 use crate::http::tls::Certificate;
@@ -44,6 +45,7 @@ use crate::layer::memory::Memory;
 use crate::metrics;
 use crate::models::facts;
 use crate::models::store::{Engine, Store, StoreOptions};
+use crate::objects::store::Objects;
 use crate::socket::census;
 
 /// How old another node's heartbeat may be for it to count as live.
@@ -200,6 +202,7 @@ fn furnish(
         lane,
         exchange,
         layer,
+        objects: Objects::new(config.attachments_folder())?,
         owners: Owners::default(),
         started: Instant::now(),
         pulse: Pulse::default(),
@@ -263,6 +266,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
         config: Arc::clone(&config),
         tokens,
         hashing: Hashing::new(config.hashing_threads),
+        intake: Intake::new(&config),
         metrics: install_metrics(),
     };
     let (stop, stopped) = watch::channel(Stop::NotAsked);

@@ -119,6 +119,10 @@ ids! {
     ApiTokenId,
     /// An ambulance or other unit that takes orders.
     UnitId,
+    /// A file, from its first byte on.
+    AttachmentId,
+    /// A piece of an upload in several requests.
+    PartId,
     /// An emergency: a call and all that follows from it.
     IncidentId,
     /// A hospital that takes patients.

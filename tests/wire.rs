@@ -19,7 +19,7 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use switchboard::ids::{ConversationId, MessageId, UserId};
+use switchboard::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use switchboard::protocol::command;
 use switchboard::protocol::event::talk::TalkEvent;
 use switchboard::protocol::event::{Event, EventBody};
@@ -27,6 +27,7 @@ use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
 use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
+use switchboard::protocol::views::attachment::AttachmentView;
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
     MessageView, PersonView, ReplyView,
@@ -147,6 +148,21 @@ fn message() -> MessageView {
         mentions: Vec::new(),
         reactions: Vec::new(),
         pinned: None,
+        attachments: Vec::new(),
+    }
+}
+
+fn attachment() -> AttachmentView {
+    AttachmentView {
+        id: AttachmentId(71),
+        name: "roof.jpg".into(),
+        content_type: "image/jpeg".into(),
+        size: 48_213,
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        width: Some(1_600),
+        height: Some(1_200),
+        url: "/api/v1/attachments/71/content".into(),
+        thumbnail_url: Some("/api/v1/attachments/71/thumbnail".into()),
     }
 }
 
@@ -208,7 +224,7 @@ fn events() -> Vec<Event> {
         ..message()
     };
     let bodies = [
-        EventBody::MessageNew(message()),
+        EventBody::MessageNew(MessageView { attachments: vec![attachment()], ..message() }),
         EventBody::MessageEdited(edited),
         EventBody::MessageDeleted { id: MessageId(311), by },
         EventBody::ReadMarked { user: UserId(3), seq: 1299 },

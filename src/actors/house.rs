@@ -20,6 +20,7 @@ use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
 use crate::layer::contract::{ChannelLayer, Envelope, Whom};
 use crate::metrics::Metrics;
+use crate::objects::store::Objects;
 use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
@@ -49,6 +50,9 @@ pub struct Settings {
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub attachments_per_message: usize,
+    /// How long an upload that is not gone on with, or not sent, is kept.
+    pub uploads_keep: Duration,
     pub dispatch: DispatchSettings,
     pub notifications_keep: Duration,
     /// Notifications kept of one person.
@@ -63,6 +67,8 @@ pub struct House {
     pub lane: Lane,
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
+    /// Uploaded files.
+    pub objects: Objects,
     pub owners: Owners,
     /// When this process began.
     pub started: Instant,

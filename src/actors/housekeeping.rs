@@ -8,6 +8,7 @@ use std::time::Duration;
 use log::warn;
 
 use crate::actors::effect_job;
+use crate::actors::attachments;
 use crate::actors::house::House;
 use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
@@ -55,6 +56,9 @@ pub async fn run(house: Arc<House>, node: String) {
                 house.throttles.tidy();
                 if let Err(refusal) = prune_once(&house).await {
                     warn!("pruning failed and will be tried again cause={refusal}");
+                }
+                if let Err(refusal) = attachments::sweep(&house).await {
+                    warn!("files were not tidied and will be tried again cause={refusal}");
                 }
             }
             _ = beat.tick() => {

@@ -3,6 +3,7 @@
 //! **Never:** SQL text, HTTP types, status codes.
 
 pub mod announce;
+pub mod attachments;
 pub mod authenticate;
 pub mod authorize;
 pub mod chat_commands;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
+use crate::actors::attachments;
 use crate::actors::authorize::{self, Admission};
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
@@ -15,9 +16,10 @@ use crate::actors::notify::posts::{self, Hearing, Said};
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
-use crate::ids::{ConversationId, MessageId, UserId};
+use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::layer::contract::{Delivery, Envelope};
 use crate::metrics::Metrics;
+use crate::models::attachment;
 use crate::models::error::StoreError;
 use crate::models::mention as rows;
 use crate::models::message::{self, NewPost, Posted};
@@ -47,8 +49,12 @@ struct Acknowledged {
 ///
 /// # Errors
 /// `bad_request` or `too_large` naming the field and the rule.
-pub fn check(send: &MessageSend, content_bytes: usize) -> Result<(), Refusal> {
-    check_content(&send.content, content_bytes)?;
+pub fn check(send: &MessageSend, content_bytes: usize, most_files: usize) -> Result<(), Refusal> {
+    attachments::check(send, most_files)?;
+    // A picture may come without a word.
+    if send.attachments.is_empty() || !send.content.is_empty() {
+        check_content(&send.content, content_bytes)?;
+    }
     check_client_id(send.client_id.as_deref())?;
     if let Some(kind) = &send.message_type {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -274,6 +280,7 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
     let mut known: HashMap<(Topic, UserId), Result<Admitted, Refusal>> = HashMap::new();
     let mut accepted = Vec::with_capacity(posts.len());
     let mut rows = Vec::with_capacity(posts.len());
+    let mut claimed = Claimed::new();
     for (index, post) in posts.iter_mut().enumerate() {
         let admitted = match known.entry((post.topic.clone(), post.who.user)) {
             Entry::Occupied(known) => known.into_mut(),
@@ -282,6 +289,13 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         let row = match admitted {
             Ok(admitted) => post.new_post(conn, admitted),
             Err(refusal) => Err(refusal.clone().into()),
+        };
+        let row = match row {
+            Ok(row) => match claim(conn, post, row.conversation, &mut claimed)? {
+                Ok(()) => Ok(row),
+                Err(refusal) => Err(refusal.into()),
+            },
+            refused => refused,
         };
         match row {
             Ok(row) => {
@@ -292,7 +306,8 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
             Err(Fault::Store(fault)) => return Err(fault),
         }
     }
-    let stored = message::post_many(conn, &rows)?;
+    let mut stored = message::post_many(conn, &rows)?;
+    attach(conn, posts, &accepted, &mut stored)?;
     let mut notices = notices(conn, posts, &accepted, &known, &stored)?;
     let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
     for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
@@ -307,6 +322,53 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// Binds the files of what was stored to their messages.
+fn attach(
+    conn: &mut DbConn,
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    stored: &mut [Posted],
+) -> Result<(), StoreError> {
+    for (index, stored) in accepted.iter().zip(stored) {
+        let (Posted::New(view), files) = (stored, &posts[*index].send.attachments) else {
+            continue;
+        };
+        if !files.is_empty() {
+            attachment::attach(conn, view.id, files, view.created_at)?;
+            view.attachments =
+                attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+/// Files that earlier posts of this batch send, whither and by which `client_id`.
+type Claimed = HashMap<AttachmentId, (ConversationId, Option<String>)>;
+
+/// Whether a post may send its files, as things stand after the posts before it.
+fn claim(
+    conn: &mut DbConn,
+    post: &PostJob,
+    home: ConversationId,
+    claimed: &mut Claimed,
+) -> Result<Result<(), Refusal>, StoreError> {
+    let files = &post.send.attachments;
+    if files.is_empty() {
+        return Ok(Ok(()));
+    }
+    // Only a repeat may name a file that is on its way: it will get the first answer.
+    let once = (home, post.send.client_id.clone());
+    let is_other = |by: &(_, _)| post.send.client_id.is_none() || *by != once;
+    if files.iter().any(|file| claimed.get(file).is_some_and(is_other)) {
+        return Ok(Err(Refusal::field("data.attachments", "not sent before")));
+    }
+    let outcome = attachments::may_send(conn, post.who.user, &once, files)?;
+    if outcome.is_ok() {
+        claimed.extend(files.iter().map(|file| (*file, once.clone())));
+    }
+    Ok(outcome)
 }
 
 /// Notifies of what was stored, once for all posts of the batch.

@@ -72,7 +72,7 @@ pub fn mark_read(
     };
     let mut effect = Effect::with_event(&Noted { seq }, event);
     // What was read in the conversation needs no notification any more.
-    if unread::count(conn, conversation.id, who.user, seq)? == 0 {
+    if unread::of(conn, conversation.id, who.user)?.messages == 0 {
         let groups = posts::groups(conversation.id);
         effect.events.extend(notify::read(conn, who.user, Which::Groups(&groups))?);
     }

@@ -42,7 +42,9 @@ impl RoomSupervisor {
         let Some(topic) = topic else {
             return reply.send(Err(Refusal::field("topic", "required")));
         };
-        if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
+        let settings = &house.settings;
+        let (text, files) = (settings.message_bytes, settings.attachments_per_message);
+        if let Err(refusal) = post::check(&send, text, files) {
             return reply.send(Err(refusal));
         }
         let job = PostJob::new(who, topic, send, Arc::clone(house), reply);

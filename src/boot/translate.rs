@@ -37,6 +37,8 @@ pub fn settings(config: &Config) -> Settings {
         client_id_keep: config.client_id_keep,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
+        attachments_per_message: config.attachments_per_message,
+        uploads_keep: config.uploads_keep,
         dispatch: dispatch(config),
         notifications_keep: config.notifications_keep,
         notifications_keep_rows: wide(config.notifications_keep_rows),

@@ -4,6 +4,7 @@
 //! **Never:** diesel, SQL, decisions that belong to the policy.
 
 pub mod accounts;
+pub mod attachments;
 pub mod chat;
 pub mod contacts;
 pub mod cookies;
@@ -12,9 +13,12 @@ pub mod diagnostics;
 pub mod envelope;
 pub mod error;
 pub mod extract;
+pub mod file_names;
+pub mod forms;
 pub mod handshake;
 pub mod hashing;
 pub mod invites;
+pub mod intake;
 pub mod login_pages;
 pub mod member_talks;
 pub mod members;
@@ -32,6 +36,7 @@ pub mod peer;
 pub mod people;
 pub mod profile;
 pub mod profiles;
+pub mod ranges;
 pub mod renewal;
 pub mod rest;
 pub mod routes;
@@ -45,3 +50,4 @@ pub mod talk;
 pub mod tls;
 pub mod tokens;
 pub mod upgrade;
+pub mod uploads;

@@ -85,6 +85,7 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     profiles::Description::openapi,
     contacts::Description::openapi,
     search::Description::openapi,
+    crate::http::attachments::Description::openapi,
     dashboard::Described::openapi,
     member_talks::Described::openapi,
     monitoring::Described::openapi,

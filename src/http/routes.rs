@@ -39,7 +39,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
 pub const ROUTES: &[&[Route]] =
-    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, PEOPLE, NOTIFICATIONS, FIGURES];
+    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, FILES, PEOPLE, NOTIFICATIONS, FIGURES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -153,6 +153,20 @@ const TALK: &[Route] = &[
     row("PUT", "/api/v1/receipts", Access::SignedIn),
 ];
 
+/// Files.
+#[rustfmt::skip]
+const FILES: &[Route] = &[
+    row("POST", "/api/v1/uploads", Access::SignedIn),
+    row("GET", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("PATCH", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("POST", "/api/v1/attachments", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/attachments/{id}", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}/content", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}/thumbnail", Access::SignedIn),
+];
+
 /// People: oneself and others.
 #[rustfmt::skip]
 const PEOPLE: &[Route] = &[
@@ -256,6 +270,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     monitoring::configure(cfg);
     notifications::configure(cfg);
     service_tokens::configure(cfg);
+    crate::http::attachments::configure(cfg);
     pages::configure(cfg);
     upgrade::configure(cfg, has_echo);
     cfg.default_service(web::to(middleware::not_found));

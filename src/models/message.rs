@@ -16,7 +16,7 @@ use crate::models::posting::{self, Place};
 use crate::models::schema::{conversations, messages};
 use crate::models::search;
 use crate::models::store::DbConn;
-use crate::models::{mention, pin, reaction, user, version};
+use crate::models::{attachment, mention, pin, reaction, user, version};
 use crate::protocol::views::talk::ForwardView;
 use crate::protocol::views::{HistoryPage, MessageView, PersonView, ReplyView};
 
@@ -153,6 +153,7 @@ fn posted_view(post: &NewPost, replies: &Quoted, id: MessageId, seq: i64) -> Mes
         mentions: post.mentions.clone(),
         reactions: Vec::new(),
         pinned: None,
+        attachments: Vec::new(),
     }
 }
 
@@ -184,6 +185,8 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
     let mut reactions = reaction::of(conn, &ids)?;
     let mut pins = pin::of(conn, &ids)?;
     let person = |id: Option<UserId>| people.get(&id?).cloned();
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    let mut files = attachment::of_messages(conn, &ids)?;
     let view = |row: MessageRow| MessageView {
         id: row.id,
         conversation: row.conversation_id,
@@ -200,6 +203,7 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         mentions: mentions.remove(&row.id).unwrap_or_default(),
         reactions: reactions.remove(&row.id).unwrap_or_default(),
         pinned: pins.remove(&row.id),
+        attachments: files.remove(&row.id).unwrap_or_default(),
     };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -239,8 +243,8 @@ pub fn edit(
     views(conn, &[id])?.remove(&id).ok_or(StoreError::Missing)
 }
 
-/// Takes a message back: its text goes for good, and with it its versions, mentions, reactions, pin
-/// and origin; its place stays. The caller journals it.
+/// Takes a message back: its text and files go for good, and with them its versions, mentions,
+/// reactions, pin and origin; its place stays. The caller journals it.
 ///
 /// # Errors
 /// `Missing` when there is no such message or it is deleted already.
@@ -269,6 +273,7 @@ pub fn delete(
     mention::forget(conn, id)?;
     reaction::forget(conn, id)?;
     pin::remove(conn, id)?;
+    attachment::doom_of_message(conn, id, at)?;
     search::remove(conn, &[id])
 }
 

@@ -44,6 +44,9 @@ pub mod version;
 
 pub mod posting;
 
+pub mod attachment;
+
+pub mod attachment_part;
 pub mod search;
 
 pub mod answer;

@@ -205,6 +205,40 @@ diesel::table! {
 }
 
 diesel::table! {
+    attachments (id) {
+        id -> BigInt,
+        object_key -> Text,
+        uploader_id -> Nullable<BigInt>,
+        name -> Text,
+        content_type -> Text,
+        size_bytes -> BigInt,
+        received_bytes -> BigInt,
+        sha256 -> Nullable<Text>,
+        width -> Nullable<Integer>,
+        height -> Nullable<Integer>,
+        thumbnail_type -> Nullable<Text>,
+        message_id -> Nullable<BigInt>,
+        place -> Integer,
+        holder -> Nullable<Text>,
+        created_at -> Timestamp,
+        touched_at -> Timestamp,
+        ready_at -> Nullable<Timestamp>,
+        doomed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    attachment_parts (id) {
+        id -> BigInt,
+        attachment_id -> BigInt,
+        first_byte -> BigInt,
+        size_bytes -> Nullable<BigInt>,
+        object_key -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     answers (user_id, command, topic, client_id) {
         user_id -> BigInt,
         command -> Text,
@@ -625,6 +659,9 @@ diesel::joinable!(mentions -> messages (message_id));
 diesel::joinable!(mentions -> users (user_id));
 diesel::joinable!(message_versions -> messages (message_id));
 diesel::joinable!(invites -> conversations (conversation_id));
+diesel::joinable!(attachments -> users (uploader_id));
+diesel::joinable!(attachments -> messages (message_id));
+diesel::joinable!(attachment_parts -> attachments (attachment_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
 diesel::joinable!(notifications -> users (user_id));
@@ -661,6 +698,8 @@ diesel::joinable!(par_timers -> users (checked_by));
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     api_tokens,
+    attachment_parts,
+    attachments,
     client_settings,
     connection_attempts,
     contacts,

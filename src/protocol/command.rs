@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::ids::{MessageId, UserId};
+use crate::ids::{AttachmentId, MessageId, UserId};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::inbox::{INBOX, InboxCommand};
@@ -66,6 +66,10 @@ pub struct MessageSend {
     pub reply_to: Option<MessageId>,
     /// Makes the send idempotent for 24 h: the repeat gets the first answer. 1 to 64 bytes.
     pub client_id: Option<String>,
+    /// Files one has uploaded and not sent yet, in their order; with them `content` may be empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub attachments: Vec<AttachmentId>,
 }
 
 /// Change the text of one's own message.

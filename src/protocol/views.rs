@@ -4,6 +4,7 @@
 //! **Never:** secrets, or anything its reader may not see.
 
 pub mod dashboard;
+pub mod attachment;
 pub mod dispatch;
 pub mod hospitals;
 pub mod inbox;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
+use crate::protocol::views::attachment::AttachmentView;
 
 /// A person, as others in a room see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -77,6 +79,8 @@ pub struct MessageView {
     /// Present while it is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<PinView>,
+    /// Files sent with it, in the sender's order; absent when there are none.
+    pub attachments: Vec<AttachmentView>,
 }
 
 /// What a member may do in a conversation, from most to least.

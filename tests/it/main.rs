@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod attachments;
 mod attempts;
 mod browser;
 mod chat;
@@ -20,6 +21,7 @@ mod limits;
 mod membership;
 mod messages;
 mod model_accounts;
+mod model_attachments;
 mod model_chat;
 mod model_talk;
 mod monitoring;

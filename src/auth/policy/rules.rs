@@ -77,6 +77,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::NameMember, KEEPERS),
     (TopicKind::Chat, Action::Mute, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::TransferOwnership, &[OWNER]),
+    (TopicKind::Chat, Action::Download, READERS),
 ];
 
 /// What is one person's own, and the admin's tables.

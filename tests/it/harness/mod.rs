@@ -14,4 +14,5 @@ pub mod rest;
 pub mod seeded;
 pub mod server;
 pub mod socket;
+pub mod web;
 pub mod wire;
