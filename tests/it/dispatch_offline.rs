@@ -40,7 +40,10 @@ async fn a_batch_lands_at_its_device_times_in_their_order_and_its_repeat_is_igno
     ]});
     let merged = medic.does("status.batch", batch.clone()).await;
     assert_eq!(results(&merged), ["applied"; 4], "{merged}");
-    let seen = dana.hears_incident(&incident, "TRANSPORTING").await;
+    let seen = dana.socket.hears_that("the last of them", |frame| {
+        frame["type"] == "incident.changed" && frame["data"]["entry"]["to"] == "TRANSPORTING"
+    });
+    let seen = seen.await;
     let view = &seen["data"]["incident"];
     for (key, us) in [("en_route_at", 1), ("on_scene_at", 2), ("transporting_at", 4)] {
         let stored: DateTime<Utc> = text(&view[key]).parse().unwrap();
