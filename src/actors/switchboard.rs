@@ -15,6 +15,7 @@ use crate::actors::post::delivery;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
+use crate::ids::UserId;
 use crate::layer::contract::Envelope;
 use crate::metrics::Metrics;
 use crate::protocol::command::TopicPublish;
@@ -34,6 +35,9 @@ pub trait Owner: Actor<Context = Context<Self>> {
 
     /// Someone was seated and sent what the topic holds.
     fn seated(&mut self, _who: &Identity, _topic: &Topic, _ctx: &mut Context<Self>) {}
+
+    /// Someone's last seat on a topic with presence was given up.
+    fn left(&mut self, _user: UserId, _topic: &Topic, _ctx: &mut Context<Self>) {}
 }
 
 /// What an owner needs to run its topics. Holds no truth: presence is counted anew from the
@@ -146,6 +150,7 @@ pub fn leave<A: Owner>(owner: &mut A, leave: Leave, ctx: &mut Context<A>) {
     let departure = switchboard.house.presence.lock().depart(&leave.topic, leave.user);
     let Some(departure) = departure else { return };
     let grace = switchboard.house.settings.presence_grace;
+    owner.left(leave.user, &leave.topic, ctx);
     ctx.run_later(grace, move |owner, ctx| {
         let house = &owner.switchboard().house;
         let announce = house.presence.lock().expire(&leave.topic, leave.user, departure);
@@ -230,7 +235,7 @@ fn check_publish(wish: &TopicPublish) -> Result<(), Refusal> {
 
 /// The handlers that every owner has, each one line into this file.
 macro_rules! own_topics {
-    ($owner:ty $(, $seated:path)?) => {
+    ($owner:ty $(, $seated:path, $left:path)?) => {
         impl $crate::actors::switchboard::Owner for $owner {
             fn switchboard(&mut self) -> &mut $crate::actors::switchboard::Switchboard {
                 &mut self.switchboard
@@ -243,6 +248,14 @@ macro_rules! own_topics {
                     ctx: &mut Self::Context,
                 ) {
                     $seated(self, who, topic, ctx);
+                }
+                fn left(
+                    &mut self,
+                    user: $crate::ids::UserId,
+                    topic: &$crate::protocol::topic::Topic,
+                    ctx: &mut Self::Context,
+                ) {
+                    $left(self, user, topic, ctx);
                 }
             )?
         }
