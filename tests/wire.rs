@@ -3,6 +3,8 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/calls.rs"]
+mod calls;
 #[path = "wire/people.rs"]
 mod people;
 
@@ -201,7 +203,7 @@ fn events() -> Vec<Event> {
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) => (inbox.clone(), None),
+        EventBody::People(_) | EventBody::Call(_) | EventBody::Report(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -213,6 +215,7 @@ fn events() -> Vec<Event> {
             Event { topic, seq, at: at(), body }
         })
         .chain(people::events())
+        .chain(calls::events())
         .collect()
 }
 
@@ -284,8 +287,12 @@ fn every_server_frame_is_written_as_its_fixture_says() {
 
 #[test]
 fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
-    let sources =
-        [include_str!("../src/protocol/event.rs"), include_str!("../src/protocol/event/people.rs")];
+    let sources = [
+        include_str!("../src/protocol/event.rs"),
+        include_str!("../src/protocol/event/people.rs"),
+        include_str!("../src/protocol/event/call.rs"),
+        include_str!("../src/protocol/event/report.rs"),
+    ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());
     for event in events() {

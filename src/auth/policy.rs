@@ -45,6 +45,13 @@ pub enum Action {
     SeeDetails,
     ChangeProfile,
     KeepContacts,
+    Call,
+    TakeCall,
+    EndCall,
+    Report,
+    ResolveReport,
+    Export,
+    Erase,
 }
 
 impl Action {
@@ -69,6 +76,13 @@ impl Action {
         Self::SeeDetails,
         Self::ChangeProfile,
         Self::KeepContacts,
+        Self::Call,
+        Self::TakeCall,
+        Self::EndCall,
+        Self::Report,
+        Self::ResolveReport,
+        Self::Export,
+        Self::Erase,
     ];
 
     /// The action as people say it, after "may not".
@@ -93,6 +107,13 @@ impl Action {
             Self::SeeDetails => "see the details",
             Self::ChangeProfile => "change the profile",
             Self::KeepContacts => "change the contacts",
+            Self::Call => "call",
+            Self::TakeCall => "take part in calls",
+            Self::EndCall => "end calls for everyone",
+            Self::Report => "report",
+            Self::ResolveReport => "settle reports",
+            Self::Export => "export",
+            Self::Erase => "erase the account",
         }
     }
 }
@@ -357,7 +378,7 @@ mod tests {
 
     #[test]
     fn what_one_may_not_see_is_not_found_whatever_one_wants_with_it() {
-        let for_all = [Action::Create, Action::SeeProfile];
+        let for_all = [Action::Create, Action::SeeProfile, Action::Report];
         for action in Action::ALL.iter().copied().filter(|action| !for_all.contains(action)) {
             for kind in [TopicKind::Chat, TopicKind::Inbox, TopicKind::Dashboard, TopicKind::Unit] {
                 let answer = code(kind, action, Role::Paramedic, Relation::Stranger);

@@ -1,6 +1,8 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod call;
 pub mod people;
+pub mod report;
 
 use std::sync::Arc;
 
@@ -10,7 +12,9 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::report::ReportEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -69,6 +73,9 @@ pub enum EventBody {
     },
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    Call(CallEvent),
+    /// To admins.
+    Report(ReportEvent),
 }
 
 impl EventBody {
@@ -89,6 +96,8 @@ impl EventBody {
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
             Self::People(event) => event.name(),
+            Self::Call(event) => event.name(),
+            Self::Report(event) => event.name(),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod call;
 pub mod people;
+pub mod report;
 pub mod search;
 
 use chrono::NaiveDateTime;
