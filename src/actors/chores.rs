@@ -1,5 +1,5 @@
-//! Chores: what is due by the clock and may take long, apart from the heartbeat. Calls that rang out,
-//! erasures under way.
+//! Chores: what is due by the clock and may take long, apart from the heartbeat: calls that rang
+//! out, erasures under way.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Calls: ringing, answering, declining, hanging up, signals, and what time and restarts do to them.
+//! Calls: ringing, answering, hanging up, signals, and what time and restarts do to them.
 
 use serde_json::{Value, json};
 
