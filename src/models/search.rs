@@ -1,4 +1,4 @@
-//! Full-text search of messages: an index beside the messages, FTS5 on SQLite and GIN on PostgreSQL.
+//! Full-text search of messages: an index beside them, FTS5 on SQLite and GIN on PostgreSQL.
 //!
 //! Words are folded here, so both engines find the same. Posting a message costs nothing: the index
 //! follows in steps, and a kept mark says how far it is. Editing and deleting change the index in

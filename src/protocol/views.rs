@@ -4,6 +4,8 @@
 //! **Never:** secrets, or anything its reader may not see.
 
 pub mod call;
+pub mod dispatch;
+pub mod hospitals;
 pub mod people;
 pub mod report;
 pub mod search;

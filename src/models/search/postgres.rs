@@ -2,8 +2,8 @@
 //!
 //! A GIN index gives what it finds in no order, so a word that half of all messages hold would be
 //! gathered and sorted to show fifty. Therefore: first a look at the newest messages alone, which
-//! are read backwards and asked one by one; a common word fills its page there. What is left is rare
-//! and is asked of the index, up to a bound; beyond it there is so much that looking further
+//! are read backwards and asked one by one; a common word fills its page there. What is left is
+//! rare and is asked of the index, up to a bound; beyond it there is so much that looking further
 //! back fills the page soon. Each step is bounded, and so is the whole.
 
 use diesel::connection::{Connection, SimpleConnection};
