@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::chores;
 use crate::actors::dispatch::notifier::LogNotifier;
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -200,8 +201,8 @@ fn furnish(
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
-        online: Online::new(config.presence_grace, node),
         notifier: Arc::new(LogNotifier),
+        online: Arc::new(Online::new(config.presence_grace, node)),
         draining: AtomicBool::new(false),
         epoch,
     };
@@ -261,6 +262,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
     watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
     actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
+    actix::spawn(chores::run(Arc::clone(&house)));
     actix::spawn(indexer::run(Arc::clone(&house), config.search_every));
     announce(&config, &addresses, certificate.is_some());
     Ok(Running { house, addresses, certificate, server, stop, writer, node, owners_arbiter })

@@ -109,6 +109,10 @@ ids! {
     TopicId,
     /// What a person has noted about another: contact, favorite, block.
     ContactId,
+    /// A call in a conversation.
+    CallId,
+    /// What someone brought before the admins.
+    ReportId,
     /// A recorded connection attempt.
     AttemptId,
     /// An ambulance or other unit that takes orders.

@@ -3,6 +3,8 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/calls.rs"]
+mod calls;
 #[path = "wire/dispatch.rs"]
 mod dispatch;
 #[path = "wire/people.rs"]
@@ -203,7 +205,10 @@ fn events() -> Vec<Event> {
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) | EventBody::Dispatch(_) => (inbox.clone(), None),
+        EventBody::People(_)
+        | EventBody::Call(_)
+        | EventBody::Report(_)
+        | EventBody::Dispatch(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -216,6 +221,7 @@ fn events() -> Vec<Event> {
         })
         .chain(people::events())
         .chain(dispatch::events())
+        .chain(calls::events())
         .collect()
 }
 
@@ -291,6 +297,9 @@ fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
         include_str!("../src/protocol/event.rs"),
         include_str!("../src/protocol/event/dispatch.rs"),
         include_str!("../src/protocol/event/people.rs"),
+        include_str!("../src/protocol/event/people.rs"),
+        include_str!("../src/protocol/event/call.rs"),
+        include_str!("../src/protocol/event/report.rs"),
     ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());

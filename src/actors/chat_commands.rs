@@ -11,6 +11,7 @@ use crate::actors::membership_commands as membership;
 use crate::actors::people_commands;
 use crate::actors::post::{check_client_id, check_content, delivery};
 use crate::actors::replay::Delta;
+use crate::actors::report_commands;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
@@ -109,6 +110,7 @@ impl CommandJob {
                 change_conversation(conn, who, self.topic()?, change)
             }
             Command::ConversationJoin(_) => membership::join(conn, who, self.topic()?),
+            Command::Report(command) => report_commands::perform(conn, who, command),
             Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),

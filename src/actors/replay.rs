@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_calls::CallRows;
 use crate::actors::replay_people::PeopleRows;
 use crate::actors::seats::Hole;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
@@ -78,6 +79,7 @@ struct Rows {
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
     own: PeopleRows,
+    calls: CallRows,
 }
 
 impl Rows {
@@ -103,6 +105,7 @@ impl Rows {
             people: user::persons(conn, &people)?,
             conversations,
             own: PeopleRows::load(conn, topic, entries)?,
+            calls: CallRows::load(conn, entries)?,
         })
     }
 
@@ -152,7 +155,7 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return self.own.body(entry),
+            _ => return self.own.body(entry).or_else(|| self.calls.body(entry)),
         })
     }
 }

@@ -4,9 +4,11 @@
 //! **Never:** diesel, SQL, decisions that belong to the policy.
 
 pub mod accounts;
+pub mod calls;
 pub mod chat;
 pub mod contacts;
 pub mod cookies;
+pub mod departure;
 pub mod diagnostics;
 pub mod error;
 pub mod extract;
@@ -27,6 +29,7 @@ pub mod people;
 pub mod profile;
 pub mod profiles;
 pub mod renewal;
+pub mod reports;
 pub mod rest;
 pub mod routes;
 pub mod search;

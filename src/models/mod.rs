@@ -37,6 +37,14 @@ pub mod message;
 
 pub mod posting;
 
+pub mod call;
+
+pub mod report;
+
+pub mod erasure;
+
+pub mod export;
+
 pub mod search;
 
 pub mod answer;

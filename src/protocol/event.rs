@@ -1,7 +1,9 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod call;
 pub mod dispatch;
 pub mod people;
+pub mod report;
 
 use std::sync::Arc;
 
@@ -11,8 +13,10 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::report::ReportEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -73,6 +77,9 @@ pub enum EventBody {
     People(PeopleEvent),
     /// On the boards.
     Dispatch(Box<DispatchEvent>),
+    Call(CallEvent),
+    /// To admins.
+    Report(ReportEvent),
 }
 
 impl EventBody {
@@ -94,6 +101,8 @@ impl EventBody {
             Self::Published { .. } => "topic.published",
             Self::People(event) => event.name(),
             Self::Dispatch(event) => event.name(),
+            Self::Call(event) => event.name(),
+            Self::Report(event) => event.name(),
         }
     }
 }

@@ -3,9 +3,11 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod call;
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod report;
 pub mod search;
 
 use chrono::NaiveDateTime;

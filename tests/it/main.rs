@@ -4,11 +4,13 @@ mod harness;
 
 mod attempts;
 mod browser;
+mod calls;
 mod chat;
 mod close_codes;
 mod command_line;
 mod contacts;
 mod crash;
+mod departure;
 mod dispatch;
 mod dispatch_offline;
 mod dispatch_orders;

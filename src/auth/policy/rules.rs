@@ -22,6 +22,8 @@ const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARRE
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
 const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARRED];
+const CALLERS: &[Who] = &[MEMBER, ADMIN, OWNER];
+const TAKERS: &[Who] = &[LISTENER, MEMBER, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
@@ -83,6 +85,14 @@ const PEOPLE: &[Rule] = &[
     (TopicKind::Inbox, Action::SeeDetails, &[CONTACT, ONESELF]),
     (TopicKind::Inbox, Action::ChangeProfile, &[ONESELF]),
     (TopicKind::Inbox, Action::KeepContacts, &[ONESELF]),
+    (TopicKind::Chat, Action::Call, CALLERS),
+    (TopicKind::Chat, Action::TakeCall, TAKERS),
+    (TopicKind::Chat, Action::EndCall, &[AUTHOR, ADMIN, OWNER]),
+    (TopicKind::Inbox, Action::Report, &[Who::AnyoneSignedIn]),
+    (TopicKind::Admin, Action::ResolveReport, &[Who::Role(Role::Admin)]),
+    (TopicKind::Chat, Action::Export, MEMBERS_OR_BARRED),
+    (TopicKind::Inbox, Action::Export, &[ONESELF, Who::Role(Role::Admin)]),
+    (TopicKind::Inbox, Action::Erase, &[ONESELF, Who::Role(Role::Admin)]),
 ];
 
 /// The boards.
