@@ -297,7 +297,6 @@ fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
         include_str!("../src/protocol/event.rs"),
         include_str!("../src/protocol/event/dispatch.rs"),
         include_str!("../src/protocol/event/people.rs"),
-        include_str!("../src/protocol/event/people.rs"),
         include_str!("../src/protocol/event/call.rs"),
         include_str!("../src/protocol/event/report.rs"),
     ];

@@ -215,7 +215,7 @@ fn post(dice: &mut Dice, homes: &[Conversation], writers: &[PersonView]) -> NewP
 
 /// The people and conversations, made when they are not there.
 fn ground(conn: &mut DbConn) -> Result<(Vec<Conversation>, Vec<PersonView>), StoreError> {
-    let mut person = |conn: &mut DbConn, name: &str| -> Result<PersonView, StoreError> {
+    let person = |conn: &mut DbConn, name: &str| -> Result<PersonView, StoreError> {
         if let Some(found) = user::by_username(conn, name)? {
             return Ok(user::person(&found));
         }
