@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::chores;
 use crate::actors::dashboards::{self, Pulse};
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -212,7 +213,7 @@ fn furnish(
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
-        online: Online::new(config.presence_grace, node),
+        online: Arc::new(Online::new(config.presence_grace, node)),
         draining: AtomicBool::new(false),
         epoch,
     };
@@ -274,6 +275,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
     watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
     actix::spawn(dashboards::run(Arc::clone(&house), config.dashboard_every));
     actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
+    actix::spawn(chores::run(Arc::clone(&house)));
     actix::spawn(indexer::run(Arc::clone(&house), config.search_every));
     announce(&config, &addresses, certificate.is_some());
     Ok(Running { house, addresses, certificate, server, stop, writer, node, owners_arbiter })

@@ -278,6 +278,8 @@ settings! {
     /// Pictures decoded at once.
     picture_threads: usize = "1", count(1..=64);
 
+    /// Whether the messages of an erased account are removed with it, or stay as nobody's.
+    erasure_removes_messages: bool = "false", switch();
     /// How often new messages are brought into the search index.
     search_every: Duration = "200ms", duration("10ms", "1m");
 
@@ -292,6 +294,8 @@ settings! {
     dashboard_every: Duration = "1s", duration("10ms", "1m");
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
+    /// How long a call rings before it is missed.
+    call_ring: Duration = "45s", duration("10ms", "10m");
     /// How long "is typing" holds unless repeated.
     typing_ttl: Duration = "6s", duration("10ms", "10m");
     /// How long an order of priority CRITICAL may go unanswered before dispatchers are told.

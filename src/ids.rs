@@ -111,6 +111,10 @@ ids! {
     TopicId,
     /// What a person has noted about another: contact, favorite, block.
     ContactId,
+    /// A call in a conversation.
+    CallId,
+    /// What someone brought before the admins.
+    ReportId,
     /// A recorded connection attempt.
     AttemptId,
     /// A notification in someone's inbox.

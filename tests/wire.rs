@@ -5,6 +5,8 @@
 
 #[path = "wire/dashboard.rs"]
 mod dashboard;
+#[path = "wire/calls.rs"]
+mod calls;
 #[path = "wire/dispatch.rs"]
 mod dispatch;
 #[path = "wire/inbox.rs"]
@@ -263,6 +265,8 @@ fn events() -> Vec<Event> {
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
         EventBody::People(_)
+        | EventBody::Call(_)
+        | EventBody::Report(_)
         | EventBody::Dispatch(_)
         | EventBody::Inbox(_)
         | EventBody::Dashboard(_) => (inbox.clone(), None),
@@ -279,6 +283,7 @@ fn events() -> Vec<Event> {
         .chain(dispatch::events())
         .chain(inbox::events())
         .chain(dashboard::events())
+        .chain(calls::events())
         .collect()
 }
 
@@ -361,6 +366,8 @@ fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
         include_str!("../src/protocol/event/people.rs"),
         include_str!("../src/protocol/event/talk.rs"),
         include_str!("../src/protocol/event/inbox.rs"),
+        include_str!("../src/protocol/event/call.rs"),
+        include_str!("../src/protocol/event/report.rs"),
     ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());

@@ -17,6 +17,7 @@ use crate::actors::post::check_client_id;
 use crate::actors::receipt_commands as receipts;
 use crate::actors::replay::Delta;
 use crate::actors::room_commands as rooms;
+use crate::actors::report_commands;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
@@ -113,6 +114,7 @@ impl CommandJob {
                 change_conversation(conn, who, self.topic()?, change)
             }
             Command::ConversationJoin(_) => membership::join(conn, who, self.topic()?),
+            Command::Report(command) => report_commands::perform(conn, who, command),
             Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),

@@ -44,6 +44,8 @@ pub struct Settings {
     pub topics_per_connection: usize,
     pub presence_grace: Duration,
     pub typing_ttl: Duration,
+    /// How long a call rings.
+    pub call_ring: Duration,
     pub journal_keep: Duration,
     pub journal_keep_events: i64,
     /// How long a repeated `client_id` gets the first answer.
@@ -83,7 +85,7 @@ pub struct House {
     pub recorder: Recorder,
     pub throttles: Throttles,
     /// Who has a connection open.
-    pub online: Online,
+    pub online: Arc<Online>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Names the database's history; changes when a backup is restored.

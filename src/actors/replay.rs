@@ -9,6 +9,7 @@ use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
 use crate::actors::replay_inbox::InboxRows;
+use crate::actors::replay_calls::CallRows;
 use crate::actors::replay_people::PeopleRows;
 use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
@@ -93,6 +94,7 @@ struct Rows {
     talk: TalkRows,
     inbox: InboxRows,
     own: PeopleRows,
+    calls: CallRows,
 }
 
 impl Rows {
@@ -120,6 +122,7 @@ impl Rows {
             talk: TalkRows::load(conn, entries)?,
             inbox: InboxRows::load(conn, entries)?,
             own: PeopleRows::load(conn, topic, entries)?,
+            calls: CallRows::load(conn, entries)?,
         })
     }
 
@@ -172,7 +175,8 @@ impl Rows {
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
             _ => {
                 let talk = self.talk.body(entry, delta);
-                return talk.or_else(|| self.own.body(entry)).or_else(|| self.inbox.body(entry));
+                let own = talk.or_else(|| self.own.body(entry));
+                return own.or_else(|| self.inbox.body(entry)).or_else(|| self.calls.body(entry));
             }
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actors::authorize::require;
+use crate::actors::call_desk;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
@@ -99,6 +100,7 @@ impl Handler<Perform> for RoomSupervisor {
                 let wish: TopicPublish = wish;
                 switchboard::publish(self, perform, wish, ctx);
             }
+            Command::Call(command) => call_desk::serve(self, perform, command, ctx),
             command => {
                 let Perform { who, topic, reply, .. } = perform;
                 let job = CommandJob::new(who, topic, command, Arc::clone(&house), reply);

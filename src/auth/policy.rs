@@ -84,6 +84,13 @@ pub enum Action {
     KeepShift,
     ArrangeShifts,
     RaiseMayday,
+    Call,
+    TakeCall,
+    EndCall,
+    Report,
+    ResolveReport,
+    Export,
+    Erase,
 }
 
 impl Action {
@@ -147,6 +154,13 @@ impl Action {
         Self::KeepShift,
         Self::ArrangeShifts,
         Self::RaiseMayday,
+        Self::Call,
+        Self::TakeCall,
+        Self::EndCall,
+        Self::Report,
+        Self::ResolveReport,
+        Self::Export,
+        Self::Erase,
     ];
 
     /// The action as people say it, after "may not".
@@ -210,6 +224,13 @@ impl Action {
             Self::KeepShift => "go on or off shift",
             Self::ArrangeShifts => "arrange the shifts of others",
             Self::RaiseMayday => "raise a mayday",
+            Self::Call => "call",
+            Self::TakeCall => "take part in calls",
+            Self::EndCall => "end calls for everyone",
+            Self::Report => "report",
+            Self::ResolveReport => "settle reports",
+            Self::Export => "export",
+            Self::Erase => "erase the account",
         }
     }
 }
@@ -509,7 +530,7 @@ mod tests {
 
     #[test]
     fn what_one_may_not_see_is_not_found_whatever_one_wants_with_it() {
-        let for_all = [Action::Create, Action::SeeProfile];
+        let for_all = [Action::Create, Action::SeeProfile, Action::Report];
         for action in Action::ALL.iter().copied().filter(|action| !for_all.contains(action)) {
             for kind in [TopicKind::Chat, TopicKind::Inbox, TopicKind::Dashboard, TopicKind::Unit] {
                 let answer = code(kind, action, Role::Paramedic, Relation::Stranger);

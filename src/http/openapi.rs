@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, diagnostics, invites, members, messages, passwords, people, profiles,
-    search, sessions, talk,
+    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages, passwords,
+    people, profiles, reports, search, sessions, talk,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 use crate::protocol::refusal::{Code, Refusal};
@@ -85,6 +85,9 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     profiles::Description::openapi,
     contacts::Description::openapi,
     search::Description::openapi,
+    calls::Description::openapi,
+    reports::Description::openapi,
+    departure::Description::openapi,
     crate::http::attachments::Description::openapi,
     dashboard::Described::openapi,
     member_talks::Described::openapi,

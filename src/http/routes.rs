@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, contacts, diagnostics, invites, members, messages, middleware, openapi,
-    operations, pages, profiles, search, sessions, talk, tokens, upgrade,
+    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages, middleware,
+    openapi, operations, pages, profiles, reports, search, sessions, talk, tokens, upgrade,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
@@ -183,6 +183,21 @@ const PEOPLE: &[Route] = &[
     row("DELETE", "/api/v1/contacts/{user}", Access::SignedIn),
     row("POST", "/api/v1/contacts/{user}/block", Access::SignedIn),
     row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/calls", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/calls", Access::SignedIn),
+    row("GET", "/api/v1/calls", Access::SignedIn),
+    row("GET", "/api/v1/calls/{id}", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/ring", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/answer", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/decline", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/end", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/signal", Access::SignedIn),
+    row("POST", "/api/v1/reports", Access::SignedIn),
+    row("GET", "/api/v1/reports", Access::Admin),
+    row("POST", "/api/v1/reports/{id}/resolve", Access::Admin),
+    row("GET", "/api/v1/users/{id}/export", Access::SignedIn),
+    row("POST", "/api/v1/users/{id}/erase", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/export", Access::SignedIn),
 ];
 
 /// Dashboards, and what the clients of the older dashboard know; its own envelope of errors stands
@@ -259,6 +274,9 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     tokens::configure(cfg);
     profiles::configure(cfg);
     contacts::configure(cfg);
+    calls::configure(cfg);
+    reports::configure(cfg);
+    departure::configure(cfg);
     search::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);

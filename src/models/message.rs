@@ -162,6 +162,11 @@ pub fn by_id(conn: &mut DbConn, id: MessageId) -> Result<Option<MessageRow>, Sto
     Ok(messages::table.find(id).select(MessageRow::as_select()).first(conn).optional()?)
 }
 
+/// The newest message of all.
+pub fn newest_id(conn: &mut DbConn) -> Result<Option<MessageId>, StoreError> {
+    Ok(messages::table.select(diesel::dsl::max(messages::id)).first(conn)?)
+}
+
 /// The messages with these ids as their readers see them, in seven queries at most.
 pub fn views(
     conn: &mut DbConn,

@@ -61,6 +61,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-000022_create_attachments",
     "2026-11-28-000031_create_dispatch",
     "2026-11-28-001901_create_profiles",
+    "2026-11-28-001902_create_calls",
+    "2026-11-28-001903_create_reports",
     "2026-11-28-002001_index_messages": "search_sqlite" | "search_postgres",
 ];
 

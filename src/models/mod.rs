@@ -47,6 +47,14 @@ pub mod posting;
 pub mod attachment;
 
 pub mod attachment_part;
+pub mod call;
+
+pub mod report;
+
+pub mod erasure;
+
+pub mod export;
+
 pub mod search;
 
 pub mod answer;

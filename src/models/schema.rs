@@ -639,6 +639,62 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    calls (id) {
+        id -> BigInt,
+        conversation_id -> BigInt,
+        kind -> Text,
+        state -> Text,
+        caller_id -> Nullable<BigInt>,
+        created_at -> Timestamp,
+        ring_until -> Timestamp,
+        answered_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        ended_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    call_participants (call_id, user_id) {
+        call_id -> BigInt,
+        user_id -> BigInt,
+        state -> Text,
+        joined_at -> Nullable<Timestamp>,
+        left_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    reports (id) {
+        id -> BigInt,
+        reporter_id -> Nullable<BigInt>,
+        person_id -> Nullable<BigInt>,
+        message_id -> Nullable<BigInt>,
+        conversation_id -> Nullable<BigInt>,
+        reason -> Text,
+        note -> Text,
+        excerpt -> Text,
+        state -> Text,
+        created_at -> Timestamp,
+        resolved_at -> Nullable<Timestamp>,
+        resolved_by -> Nullable<BigInt>,
+        resolution -> Text,
+    }
+}
+
+diesel::table! {
+    erasures (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        asked_by -> Nullable<BigInt>,
+        removes_messages -> Bool,
+        asked_at -> Timestamp,
+        messages -> BigInt,
+        conversations -> BigInt,
+        done_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
@@ -694,16 +750,20 @@ diesel::joinable!(maydays -> units (unit_id));
 diesel::joinable!(maydays -> incidents (incident_id));
 diesel::joinable!(par_timers -> incidents (incident_id));
 diesel::joinable!(par_timers -> users (checked_by));
+diesel::joinable!(call_participants -> calls (call_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     api_tokens,
     attachment_parts,
     attachments,
+    call_participants,
+    calls,
     client_settings,
     connection_attempts,
     contacts,
     conversations,
+    erasures,
     facts,
     hospitals,
     incident_images,
@@ -732,6 +792,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     profiles,
     reactions,
     refresh_tokens,
+    reports,
     shifts,
     timeline,
     topics,

@@ -1,9 +1,11 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod call;
 pub mod dispatch;
 pub mod inbox;
 pub mod people;
 pub mod talk;
+pub mod report;
 
 use std::sync::Arc;
 
@@ -13,10 +15,12 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::event::talk::TalkEvent;
+use crate::protocol::event::report::ReportEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
@@ -83,6 +87,9 @@ pub enum EventBody {
     Dispatch(Box<DispatchEvent>),
     /// On a person's dashboard: its figures have changed.
     Dashboard(DashboardView),
+    Call(CallEvent),
+    /// To admins.
+    Report(ReportEvent),
 }
 
 impl EventBody {
@@ -107,6 +114,8 @@ impl EventBody {
             Self::Dashboard(_) => "dashboard",
             Self::People(event) => event.name(),
             Self::Dispatch(event) => event.name(),
+            Self::Call(event) => event.name(),
+            Self::Report(event) => event.name(),
         }
     }
 }

@@ -5,11 +5,13 @@
 
 pub mod dashboard;
 pub mod attachment;
+pub mod call;
 pub mod dispatch;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;
 pub mod rooms;
+pub mod report;
 pub mod search;
 pub mod talk;
 

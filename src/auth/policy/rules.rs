@@ -25,6 +25,8 @@ const REACTORS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
+const CALLERS: &[Who] = &[MEMBER, PEER, ADMIN, OWNER];
+const TAKERS: &[Who] = &[LISTENER, MEMBER, PEER, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
@@ -108,6 +110,14 @@ const PEOPLE: &[Rule] = &[
     (TopicKind::Inbox, Action::SeeDetails, &[CONTACT, ONESELF]),
     (TopicKind::Inbox, Action::ChangeProfile, &[ONESELF]),
     (TopicKind::Inbox, Action::KeepContacts, &[ONESELF]),
+    (TopicKind::Chat, Action::Call, CALLERS),
+    (TopicKind::Chat, Action::TakeCall, TAKERS),
+    (TopicKind::Chat, Action::EndCall, &[AUTHOR, ADMIN, OWNER]),
+    (TopicKind::Inbox, Action::Report, &[Who::AnyoneSignedIn]),
+    (TopicKind::Admin, Action::ResolveReport, &[Who::Role(Role::Admin)]),
+    (TopicKind::Chat, Action::Export, MEMBERS_OR_BARRED),
+    (TopicKind::Inbox, Action::Export, &[ONESELF, Who::Role(Role::Admin)]),
+    (TopicKind::Inbox, Action::Erase, &[ONESELF, Who::Role(Role::Admin)]),
 ];
 
 /// The boards.
