@@ -3,10 +3,10 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
-#[path = "wire/dashboard.rs"]
-mod dashboard;
 #[path = "wire/calls.rs"]
 mod calls;
+#[path = "wire/dashboard.rs"]
+mod dashboard;
 #[path = "wire/dispatch.rs"]
 mod dispatch;
 #[path = "wire/inbox.rs"]
@@ -28,8 +28,8 @@ use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
-use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
 use switchboard::protocol::views::attachment::AttachmentView;
+use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
     MessageView, PersonView, ReplyView,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use log::warn;
 
-use crate::actors::effect_job;
 use crate::actors::attachments;
+use crate::actors::effect_job;
 use crate::actors::house::House;
 use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;

@@ -10,7 +10,6 @@ use crate::actors::call_desk;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
-use crate::actors::notify::posts::Hearing;
 use crate::actors::post::{self, PostJob};
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};

@@ -90,10 +90,6 @@ pub struct BenchArgs {
     #[arg(long, value_name = "U", default_value = "100",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub people: u32,
-    /// Messages in the history that `reads` reads
-    #[arg(long, value_name = "M", default_value = "1000000",
-          value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
-    pub messages: u32,
     /// Print JSON, one object a line: each round, then the medians
     #[arg(long)]
     pub json: bool,
@@ -106,8 +102,9 @@ pub struct BenchArgs {
     /// A setting of the measured servers; may be given several times
     #[arg(long = "with", value_name = "KEY=VALUE", value_parser = setting)]
     pub with: Vec<(String, String)>,
-    /// Messages that `search` fills its database up to; what is there is used again
-    #[arg(long, value_name = "N", default_value = "100000",
+    /// Messages in the history that `reads` reads, and that `search` fills its database up to;
+    /// what `search` finds there is used again
+    #[arg(long, value_name = "N", default_value = "1000000",
           value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub messages: u64,
     /// The database of `search` [default: a SQLite file below --dir, which stays]

@@ -5,14 +5,11 @@
 
 pub mod accounts;
 pub mod attachments;
-pub mod chat;
-pub mod contacts;
-pub mod cookies;
-pub mod dashboard;
 pub mod calls;
 pub mod chat;
 pub mod contacts;
 pub mod cookies;
+pub mod dashboard;
 pub mod departure;
 pub mod diagnostics;
 pub mod envelope;
@@ -22,8 +19,8 @@ pub mod file_names;
 pub mod forms;
 pub mod handshake;
 pub mod hashing;
-pub mod invites;
 pub mod intake;
+pub mod invites;
 pub mod login_pages;
 pub mod member_talks;
 pub mod members;

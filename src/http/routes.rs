@@ -4,8 +4,9 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages, middleware,
-    openapi, operations, pages, profiles, reports, search, sessions, talk, tokens, upgrade,
+    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages,
+    middleware, openapi, operations, pages, profiles, reports, search, sessions, talk, tokens,
+    upgrade,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 

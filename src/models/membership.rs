@@ -177,17 +177,6 @@ pub fn member_ids(
         .load(conn)?)
 }
 
-/// Sets until when a member wants no notifications; `false` when they are not in.
-pub fn set_muted(
-    conn: &mut DbConn,
-    conversation: ConversationId,
-    user: UserId,
-    until: Option<NaiveDateTime>,
-) -> Result<bool, StoreError> {
-    let row = memberships::table.find((conversation, user));
-    Ok(diesel::update(row).set(memberships::muted_until.eq(until)).execute(conn)? == 1)
-}
-
 /// Up to `limit` members with an active account, by id, and until when each has muted it.
 pub fn audience(
     conn: &mut DbConn,

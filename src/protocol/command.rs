@@ -6,11 +6,11 @@
 pub mod call;
 pub mod dispatch;
 pub mod fleet;
-pub mod look;
 pub mod inbox;
+pub mod look;
 pub mod people;
-pub mod rooms;
 pub mod report;
+pub mod rooms;
 pub mod search;
 pub mod talk;
 
@@ -22,11 +22,11 @@ use utoipa::ToSchema;
 use crate::ids::{AttachmentId, MessageId, UserId};
 use crate::protocol::command::call::CallCommand;
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
-use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::inbox::{INBOX, InboxCommand};
+use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::people::PeopleCommand;
-use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::report::ReportCommand;
+use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::search::Search;
 use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::refusal::{Code, Refusal};

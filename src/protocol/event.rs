@@ -4,8 +4,8 @@ pub mod call;
 pub mod dispatch;
 pub mod inbox;
 pub mod people;
-pub mod talk;
 pub mod report;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::people::PeopleEvent;
-use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::event::report::ReportEvent;
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};

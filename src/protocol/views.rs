@@ -3,15 +3,15 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
-pub mod dashboard;
 pub mod attachment;
 pub mod call;
+pub mod dashboard;
 pub mod dispatch;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;
-pub mod rooms;
 pub mod report;
+pub mod rooms;
 pub mod search;
 pub mod talk;
 
@@ -21,8 +21,8 @@ use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 use crate::protocol::views::attachment::AttachmentView;
+use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 
 /// A person, as others in a room see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
