@@ -5,8 +5,10 @@
 
 pub mod accounts;
 pub mod chat;
+pub mod classroom;
 pub mod cookies;
 pub mod diagnostics;
+pub mod drf;
 pub mod error;
 pub mod extract;
 pub mod handshake;
@@ -14,6 +16,7 @@ pub mod hashing;
 pub mod login_pages;
 pub mod members;
 pub mod messages;
+pub mod messenger;
 pub mod middleware;
 pub mod openapi;
 pub mod operations;

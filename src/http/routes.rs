@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages,
-    sessions, tokens, upgrade,
+    accounts, chat, classroom, diagnostics, members, messages, messenger, middleware, openapi,
+    operations, pages, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -27,7 +27,8 @@ pub struct Route {
     pub csrf_exempt: bool,
 }
 
-const fn row(method: &'static str, path: &'static str, access: Access) -> Route {
+/// A row that needs a CSRF token when asked by the cookie alone.
+pub const fn row(method: &'static str, path: &'static str, access: Access) -> Route {
     Route { method, path, access, csrf_exempt: false }
 }
 
@@ -37,7 +38,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT];
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, messenger::ROUTES, classroom::ROUTES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -164,6 +165,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
+    messenger::configure(cfg);
+    classroom::configure(cfg);
     pages::configure(cfg);
     upgrade::configure(cfg, has_echo);
     cfg.default_service(web::to(middleware::not_found));

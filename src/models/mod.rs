@@ -36,3 +36,7 @@ pub mod attempt;
 pub mod statistics;
 
 pub mod backup;
+
+pub mod people;
+
+pub mod listing;

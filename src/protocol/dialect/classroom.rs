@@ -1,0 +1,3 @@
+//! The classroom's dialect: rooms of a school, opaque tokens, acknowledged messages.
+
+pub mod shapes;

@@ -1,0 +1,3 @@
+//! The messenger's dialect: conversations by number, JWT, dotted names of frames.
+
+pub mod shapes;
