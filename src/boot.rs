@@ -14,7 +14,7 @@ use actix::{Arbiter, System};
 use actix_server::Server;
 use log::{error, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::exchange::Exchange;
@@ -195,6 +195,7 @@ fn furnish(
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
         draining: AtomicBool::new(false),
+        lobby: OnceCell::new(),
         epoch,
     };
     Ok((Arc::new(house), writer))
@@ -248,6 +249,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
         tokens,
         hashing: Hashing::new(config.hashing_threads),
         metrics: install_metrics(),
+        addresses: addresses.as_slice().into(),
     };
     let (stop, stopped) = watch::channel(Stop::NotAsked);
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;

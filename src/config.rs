@@ -254,6 +254,8 @@ settings! {
     restart_spread: Duration = "10s", duration("0s", "10m");
     /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
+    /// Whether `/ws/chat/` is there, the room that needs no sign-in.
+    lobby: bool = "true", switch();
     /// Whether `/ws/echo/` is there, for conformance tests.
     echo: bool = "false", switch();
     /// How log lines are written.

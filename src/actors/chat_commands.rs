@@ -161,7 +161,7 @@ impl Job for CommandJob {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(effect) => {
                 self.reply.send_with(Ok(effect.answer), &mut aftermath.replies);
-                let events: Vec<_> = effect.events.iter().map(delivery).collect();
+                let events: Vec<_> = effect.events.into_iter().map(delivery).collect();
                 if !events.is_empty() {
                     aftermath.envelopes.push(Envelope::Events(events));
                 }

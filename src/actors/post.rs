@@ -39,7 +39,11 @@ struct Acknowledged {
 /// # Errors
 /// `bad_request` or `too_large` naming the field and the rule.
 pub fn check(send: &MessageSend, content_bytes: usize) -> Result<(), Refusal> {
-    check_content(&send.content, content_bytes)?;
+    if send.may_be_blank && send.content.trim().is_empty() {
+        check_size(&send.content, content_bytes)?;
+    } else {
+        check_content(&send.content, content_bytes)?;
+    }
     check_client_id(send.client_id.as_deref())?;
     if let Some(kind) = &send.message_type {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -58,6 +62,10 @@ pub fn check_content(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
     if content.trim().is_empty() {
         return Err(Refusal::field("data.content", "not blank"));
     }
+    check_size(content, limit_bytes)
+}
+
+fn check_size(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
     if content.contains('\0') {
         return Err(Refusal::field("data.content", "without NUL characters"));
     }
@@ -105,7 +113,8 @@ impl PostJob {
         Ok(NewPost {
             conversation: conversation.id,
             topic: conversation.topic_id,
-            sender: person(&self.who),
+            sender: (!self.who.is_nobody()).then(|| person(&self.who)),
+            sender_name: self.send.sender_name.clone(),
             client_id: self.send.client_id.clone(),
             message_type: self.send.message_type.clone().unwrap_or_else(|| "text".to_owned()),
             content: self.send.content.clone(),
@@ -129,7 +138,7 @@ impl Job for PostJob {
         self.reply.send_with(replied, &mut aftermath.replies);
         if let Ok(Stored { event: Some(event), .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
-            aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+            aftermath.envelopes.push(Envelope::Events(vec![delivery(event)]));
         }
     }
 
@@ -143,12 +152,9 @@ impl Job for PostJob {
 }
 
 /// An event encoded for every native subscriber.
-pub fn delivery(event: &Event) -> Arc<Delivery> {
-    Arc::new(Delivery {
-        topic: event.topic.clone(),
-        seq: event.seq,
-        frame: wire::text(&frame::event(event)),
-    })
+pub fn delivery(event: Event) -> Arc<Delivery> {
+    let frame = wire::text(&frame::event(&event));
+    Arc::new(Delivery::new(event, frame))
 }
 
 /// Runs a batch in order; neighbouring posts are stored together.

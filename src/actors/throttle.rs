@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::auth::identity::NOBODY;
 use crate::ids::UserId;
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
@@ -106,6 +107,7 @@ pub struct Limits {
 pub struct Throttles {
     limits: Limits,
     messages: Keyed<UserId>,
+    guests: Keyed<IpAddr>,
     connects: Keyed<IpAddr>,
     logins: Keyed<String>,
     open: Mutex<Open>,
@@ -128,6 +130,11 @@ impl Place {
     ) -> Self {
         Self { house, address, user }
     }
+
+    /// From where the socket was opened.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
 }
 
 impl Drop for Place {
@@ -146,6 +153,7 @@ impl Throttles {
         Self {
             limits,
             messages: Keyed::new(limits.messages.quota()),
+            guests: Keyed::new(limits.messages.quota()),
             connects: Keyed::new(limits.connects.quota()),
             logins: Keyed::new(logins),
             open: Mutex::default(),
@@ -158,7 +166,16 @@ impl Throttles {
     /// # Errors
     /// `rate_limited` with the wait.
     pub fn message(&self, user: UserId) -> Result<(), Refusal> {
-        self.messages.ask(&user)
+        // Whoever is not signed in is counted by address.
+        if user == NOBODY { Ok(()) } else { self.messages.ask(&user) }
+    }
+
+    /// One more message from an address by someone not signed in.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn guest_message(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.guests.ask(&address)
     }
 
     /// One more connection attempt of an address.
@@ -246,6 +263,7 @@ impl Throttles {
     /// Forgets who has been quiet. Call it now and then.
     pub fn tidy(&self) {
         self.messages.tidy();
+        self.guests.tidy();
         self.connects.tidy();
         self.logins.tidy();
     }

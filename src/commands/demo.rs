@@ -190,7 +190,8 @@ impl Cast {
         Ok(NewPost {
             conversation: to.id,
             topic: to.topic_id,
-            sender: user::person(self.get(speaker)?),
+            sender: Some(user::person(self.get(speaker)?)),
+            sender_name: None,
             client_id: None,
             message_type: "text".to_owned(),
             content: (*content).to_owned(),
@@ -210,6 +211,7 @@ fn identity(account: &User) -> Identity {
         carrier: Carrier::Access,
         login: None,
         expires_at: None,
+        profile: person.profile,
     }
 }
 

@@ -4,7 +4,7 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, diagnostics, members, messages, middleware, openapi, operations, pages,
+    accounts, chat, diagnostics, lobby, members, messages, middleware, openapi, operations, pages,
     sessions, tokens, upgrade,
 };
 
@@ -37,7 +37,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT];
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, LOBBY];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -124,6 +124,13 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
+/// What clients of the room without sign-in ask.
+#[rustfmt::skip]
+const LOBBY: &[Route] = &[
+    row("GET", "/chat/status", Access::Anyone),
+    row("GET", "/chat/diagnostics", Access::Anyone),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -151,10 +158,10 @@ fn meets(route: &str, path: &str) -> bool {
 pub fn configure(cfg: &mut web::ServiceConfig, state: &State) {
     cfg.app_data(web::Data::new(state.clone()))
         .app_data(web::PayloadConfig::new(state.config.request_max_size));
-    register(cfg, state.config.echo);
+    register(cfg, state.config.echo, state.config.lobby);
 }
 
-fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
+fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     operations::configure(cfg);
     openapi::configure(cfg);
     diagnostics::configure(cfg);
@@ -165,7 +172,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     messages::configure(cfg);
     members::configure(cfg);
     pages::configure(cfg);
-    upgrade::configure(cfg, has_echo);
+    lobby::configure(cfg, has_lobby);
+    upgrade::configure(cfg, has_echo, has_lobby);
     cfg.default_service(web::to(middleware::not_found));
 }
 
@@ -210,7 +218,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_route_of_the_table_is_served() {
-        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = App::new().configure(|cfg| register(cfg, false, true));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
         for route in routes() {
@@ -227,7 +235,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_no_route_serves_is_answered_in_one_shape() {
-        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = App::new().configure(|cfg| register(cfg, false, true));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
         let call = |method: Method, uri: &str| {

@@ -137,6 +137,7 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
+        sender_name -> Nullable<Text>,
     }
 }
 

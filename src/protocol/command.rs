@@ -41,7 +41,7 @@ pub struct History {
 }
 
 /// Send a message.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default, ToSchema)]
 pub struct MessageSend {
     pub content: String,
     /// `text` when absent; a word of at most 32 of `a-z0-9_`.
@@ -50,6 +50,12 @@ pub struct MessageSend {
     pub reply_to: Option<MessageId>,
     /// Makes the send idempotent for 24 h: the repeat gets the first answer. 1 to 64 bytes.
     pub client_id: Option<String>,
+    /// The name that someone not signed in gives; only a dialect sets it.
+    #[serde(skip)]
+    pub sender_name: Option<String>,
+    /// Whether an empty text is a message too, as older clients have it; only a dialect sets it.
+    #[serde(skip)]
+    pub may_be_blank: bool,
 }
 
 /// Change the text of one's own message.

@@ -9,6 +9,7 @@ mod close_codes;
 mod crash;
 mod hostile;
 mod limits;
+mod lobby;
 mod model_accounts;
 mod model_chat;
 mod owners;
