@@ -378,7 +378,12 @@ impl Running {
         }
         self.owners_arbiter.stop();
         let ruined = *stopped.borrow() == Stop::Ruin;
-        drop(self.writer);
+        house.lane.close();
+        let writer = self.writer;
+        let ended = tokio::task::spawn_blocking(move || writer.join());
+        if !matches!(ended.await, Ok(Ok(()))) {
+            warn!("the writer ended badly; all that was acknowledged is committed");
+        }
         info!("stopped");
         if ruined { Err("owners died too often; see the log".to_owned()) } else { Ok(()) }
     }

@@ -16,6 +16,7 @@ pub mod housekeeping;
 pub mod join;
 pub mod lane;
 pub mod lobby;
+pub mod login_throttle;
 pub mod mail;
 pub mod membership_commands;
 pub mod notification_hub;

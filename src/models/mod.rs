@@ -35,4 +35,6 @@ pub mod attempt;
 
 pub mod statistics;
 
+pub mod notice;
+
 pub mod backup;

@@ -188,6 +188,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        reason -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_tokens -> logins (login_id));
@@ -213,6 +223,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     messages,
     nodes,
+    notices,
     password_resets,
     refresh_tokens,
     topics,

@@ -6,6 +6,7 @@ mod attempts;
 mod browser;
 mod chat;
 mod close_codes;
+mod command_line;
 mod crash;
 mod hostile;
 mod limits;
