@@ -14,7 +14,7 @@ use actix::{Arbiter, System};
 use actix_server::Server;
 use log::{error, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::exchange::Exchange;
@@ -195,6 +195,7 @@ fn furnish(
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
         draining: AtomicBool::new(false),
+        lobby: OnceCell::new(),
         epoch,
     };
     Ok((Arc::new(house), writer))
@@ -248,6 +249,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
         tokens,
         hashing: Hashing::new(config.hashing_threads),
         metrics: install_metrics(),
+        addresses: addresses.as_slice().into(),
     };
     let (stop, stopped) = watch::channel(Stop::NotAsked);
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
@@ -376,7 +378,12 @@ impl Running {
         }
         self.owners_arbiter.stop();
         let ruined = *stopped.borrow() == Stop::Ruin;
-        drop(self.writer);
+        house.lane.close();
+        let writer = self.writer;
+        let ended = tokio::task::spawn_blocking(move || writer.join());
+        if !matches!(ended.await, Ok(Ok(()))) {
+            warn!("the writer ended badly; all that was acknowledged is committed");
+        }
         info!("stopped");
         if ruined { Err("owners died too often; see the log".to_owned()) } else { Ok(()) }
     }

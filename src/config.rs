@@ -237,6 +237,8 @@ settings! {
     journal_keep_events: usize = "100000", count(1..=100_000_000);
     /// How long the answer to a `client_id` is kept for a repeat.
     client_id_keep: Duration = "24h", duration("1s", "30d");
+    /// How long the same text of an older client, sent by socket and by REST, is one message.
+    twin_window: Duration = "10s", duration("10ms", "10m");
     /// How long connection attempts are kept.
     attempts_keep: Duration = "30d", duration("1s", "3650d");
     /// Most connection attempts kept.
@@ -254,6 +256,8 @@ settings! {
     restart_spread: Duration = "10s", duration("0s", "10m");
     /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
+    /// Whether `/ws/chat/` is there, the room that needs no sign-in.
+    lobby: bool = "true", switch();
     /// Whether `/ws/echo/` is there, for conformance tests.
     echo: bool = "false", switch();
     /// How log lines are written.

@@ -108,11 +108,11 @@ fn at() -> NaiveDateTime {
 }
 
 fn alice() -> PersonView {
-    PersonView { id: UserId(2), username: "alice".into(), display_name: "Alice".into() }
+    PersonView { id: UserId(2), username: "alice".into(), display_name: "Alice".into(), profile: None }
 }
 
 fn bob() -> PersonView {
-    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into() }
+    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into(), profile: None }
 }
 
 fn message() -> MessageView {
@@ -121,6 +121,7 @@ fn message() -> MessageView {
         conversation: ConversationId(1),
         seq: 1300,
         sender: Some(alice()),
+        sender_name: None,
         message_type: "text".into(),
         content: "hello".into(),
         reply_to: Some(ReplyView {

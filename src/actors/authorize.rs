@@ -54,7 +54,7 @@ fn relation_of(kind: ConversationKind, role: MemberRole) -> Relation {
 /// `not_found` for a conversation that does not exist; a store error when the database failed.
 pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admission, Fault> {
     let Topic::Chat(key) = topic else {
-        let mine = topic.person() == Some(who.user);
+        let mine = !who.is_nobody() && topic.person() == Some(who.user);
         let relation = if mine { Relation::Oneself } else { Relation::Stranger };
         return Ok(Admission {
             topic: topic.clone(),
@@ -68,6 +68,9 @@ pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admissi
     let membership = rows::membership(conn, conversation.id, who.user)?;
     let relation = match &membership {
         Some(membership) => relation_of(conversation.kind, membership.role),
+        None if conversation.is_public && who.is_nobody() && conversation.is_lobby() => {
+            Relation::Guest
+        }
         None if conversation.is_public => Relation::Visitor,
         None => Relation::Stranger,
     };

@@ -7,6 +7,7 @@ use crate::actors::authorize::{admit, admit_for, require};
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
+use crate::actors::older_commands;
 use crate::actors::post::{check_client_id, check_content, delivery};
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
@@ -108,6 +109,7 @@ impl CommandJob {
             }
             Command::ConversationJoin(_) => membership::join(conn, who, self.topic()?),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
+            Command::Older(older) => older_commands::perform(conn, who, self.topic()?, older),
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),
         }
     }
@@ -161,7 +163,7 @@ impl Job for CommandJob {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(effect) => {
                 self.reply.send_with(Ok(effect.answer), &mut aftermath.replies);
-                let events: Vec<_> = effect.events.iter().map(delivery).collect();
+                let events: Vec<_> = effect.events.into_iter().map(delivery).collect();
                 if !events.is_empty() {
                     aftermath.envelopes.push(Envelope::Events(events));
                 }
@@ -203,7 +205,7 @@ pub fn note(
 }
 
 /// The message in question and how the asker relates to it.
-fn own_message(
+pub(super) fn own_message(
     conn: &mut DbConn,
     who: &Identity,
     topic: &Topic,
@@ -237,7 +239,7 @@ fn edit_message(
     Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
 }
 
-fn delete_message(
+pub(super) fn delete_message(
     conn: &mut DbConn,
     who: &Identity,
     topic: &Topic,
@@ -251,7 +253,7 @@ fn delete_message(
     Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
 }
 
-fn mark_read(
+pub(super) fn mark_read(
     conn: &mut DbConn,
     who: &Identity,
     topic: &Topic,
@@ -271,7 +273,9 @@ fn mark_read(
     let body = EventBody::ReadMarked { user: who.user, seq: mark.seq };
     let delta = Delta { seq: Some(mark.seq), ..Delta::default() };
     let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
-    Ok(Effect::with_event(&Noted { seq: mark.seq }, event))
+    let mut effect = Effect::with_event(&Noted { seq: mark.seq }, event);
+    effect.events.push(older_commands::read_by(conn, conversation, who.user, mark.seq)?);
+    Ok(effect)
 }
 
 fn check_text(field: &'static str, text: Option<&str>, limit: usize) -> Result<(), Refusal> {

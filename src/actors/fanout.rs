@@ -17,12 +17,12 @@ use crate::actors::mail::{
     Unseat, person, tell,
 };
 use crate::actors::replay;
-use crate::actors::seats::{Hole, Seats, Sink};
+use crate::actors::seats::{Hole, Listener, Seats, Sink};
 use crate::actors::session::{Expiry, Session};
 use crate::actors::turn::EndOfTurn;
 use crate::auth::identity::Identity;
 use crate::clock;
-use crate::layer::contract::{Delivery, Whom};
+use crate::layer::contract::{Delivery, Manner, Whom};
 use crate::metrics::Metrics;
 use crate::protocol::topic::{Topic, TopicKind};
 use crate::socket::outbox::Outbox;
@@ -43,7 +43,9 @@ impl Sink for Rc<Outbox> {
 pub struct Resident {
     pub address: Addr<Session>,
     pub outbox: Rc<Outbox>,
+    /// Who it is; `None` for a socket that was refused and for one that needs no sign-in.
     pub identity: Option<Arc<Identity>>,
+    pub manner: Manner,
     /// Whether the client was told that its credential is about to end.
     pub warned: bool,
 }
@@ -188,8 +190,13 @@ impl Handler<Seat> for Fanout {
     fn handle(&mut self, seat: Seat, _: &mut Context<Self>) {
         let seated = with_floor(|floor| {
             let resident = floor.residents.get(&seat.session)?;
-            let outbox = Rc::clone(&resident.outbox);
-            Some(floor.seats.add(&seat.topic, seat.session, outbox))
+            let listener = Listener {
+                session: seat.session,
+                user: resident.identity.as_ref().map(|who| who.user),
+                manner: resident.manner,
+                sink: Rc::clone(&resident.outbox),
+            };
+            Some(floor.seats.add(&seat.topic, listener))
         });
         // The session left meanwhile, or sat here already: the new place is not needed.
         if seated != Some(true) {

@@ -1,6 +1,7 @@
 //! Housekeeping: what must be done now and then. Attempts are written, old rows pruned, throttles
 //! tidied, gauges set, the node's heartbeat kept.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use log::warn;
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::clock;
+use crate::layer::contract::Whom;
 use crate::metrics::Metrics;
-use crate::models::{answer, attempt, facts, journal, login, message};
+use crate::models::{answer, attempt, facts, journal, login, message, notice};
 use crate::protocol::refusal::Refusal;
 
 /// How often attempts are written.
@@ -22,8 +24,16 @@ pub const BEAT_EVERY: Duration = Duration::from_secs(5);
 /// Rows pruned in one transaction, so that no prune holds up the writer.
 const PRUNE_ROWS: i64 = 5_000;
 
+/// How long a notice is looked for: longer than any transaction takes to commit.
+const NOTICE_AGE: chrono::Duration = chrono::Duration::seconds(60);
+
+/// The notices that were heeded.
+#[derive(Default)]
+struct Heeded(Option<HashSet<i64>>);
+
 /// Runs until the process ends.
 pub async fn run(house: Arc<House>, node: String) {
+    let mut heeded = Heeded::default();
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     let mut beat = tokio::time::interval(BEAT_EVERY);
@@ -31,6 +41,7 @@ pub async fn run(house: Arc<House>, node: String) {
         tokio::select! {
             _ = flush.tick() => {
                 house.recorder.flush(&house.lane).await;
+                heeded.look(&house).await;
                 let metrics = Metrics::get();
                 metrics.writer_queue.set(house.lane.depth() as f64);
                 metrics.topics_live.set(house.exchange.topics() as f64);
@@ -49,6 +60,26 @@ pub async fn run(house: Arc<House>, node: String) {
                 if let Err(refusal) = beaten.await {
                     warn!("the heartbeat of this node was not written cause={refusal}");
                 }
+            }
+        }
+    }
+}
+
+impl Heeded {
+    /// Closes what commands beside this server ended. What was there at the start is old: whoever
+    /// connects now shows credentials that are checked.
+    async fn look(&mut self, house: &House) {
+        let since = clock::now_naive() - NOTICE_AGE;
+        let found = house.lane.read(move |conn| Ok(notice::recent(conn, since)?)).await;
+        let found = match found {
+            Ok(found) => found,
+            Err(refusal) => return warn!("notices were not read cause={refusal}"),
+        };
+        let ids = found.iter().map(|notice| notice.id).collect();
+        if let Some(before) = self.0.replace(ids) {
+            for notice in found.into_iter().filter(|notice| !before.contains(&notice.id)) {
+                let refusal = Refusal::not_authenticated(notice.reason);
+                house.revoke(Whom::User(notice.user), refusal);
             }
         }
     }
@@ -82,6 +113,7 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
             answer::prune(conn, answers_before)?;
             message::forget_client_ids(conn, answers_before, PRUNE_ROWS)?;
             login::purge(conn, now)?;
+            notice::prune(conn, now - NOTICE_AGE * 2)?;
             Ok(())
         })
         .await

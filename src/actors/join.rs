@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
@@ -21,7 +20,7 @@ use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
-use crate::protocol::views::{ChatSnapshot, ConversationEntry, PersonView};
+use crate::protocol::views::{ChatSnapshot, InboxSnapshot, PersonView, Snapshot};
 use crate::socket::wire;
 
 /// Members listed in a snapshot.
@@ -33,7 +32,7 @@ pub struct Prepared {
     pub relation: Relation,
     pub seq: i64,
     pub recovered: bool,
-    pub snapshot: Option<Answer>,
+    pub snapshot: Option<Snapshot>,
     pub missed: Vec<Bytes>,
     pub missed_to: i64,
 }
@@ -44,16 +43,10 @@ struct Subscribed<'a> {
     seq: i64,
     epoch: &'a str,
     recovered: bool,
-    snapshot: Option<&'a RawValue>,
+    snapshot: Option<&'a Snapshot>,
     presence: Option<&'a [PersonView]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     presence_count: Option<usize>,
-}
-
-/// What an inbox's reader starts from.
-#[derive(Debug, serde::Serialize)]
-struct InboxSnapshot {
-    conversations: Vec<ConversationEntry>,
 }
 
 impl Prepared {
@@ -63,7 +56,7 @@ impl Prepared {
             seq: self.seq,
             epoch,
             recovered: self.recovered,
-            snapshot: self.snapshot.as_deref(),
+            snapshot: self.snapshot.as_ref(),
             presence: here.map(|(people, _)| people),
             presence_count: here.map(|(_, count)| count),
         })
@@ -97,8 +90,7 @@ pub fn prepare(
     // Seated before the position is read: whatever is committed after that read comes by the seat.
     exchange.rise(&topic, join.at.worker);
     if let Some(worker) = exchange.worker(join.at.worker) {
-        let user = Some(join.who.user);
-        tell(&worker, Seat { session: join.at.number, topic: topic.clone(), user });
+        tell(&worker, Seat { session: join.at.number, topic: topic.clone() });
     }
     let read = read(conn, &join.who, &admission, &join.wish, (epoch, limit));
     (topic, read.map_err(Fault::from))
@@ -154,10 +146,10 @@ fn snapshot(
     admission: &Admission,
     seq: i64,
     limit: i64,
-) -> Result<Option<Answer>, StoreError> {
+) -> Result<Option<Snapshot>, StoreError> {
     if admission.topic.kind() == TopicKind::Inbox {
         let conversations = conversation::list_of(conn, who.user, 200, None)?;
-        return Ok(Some(answer(&InboxSnapshot { conversations })));
+        return Ok(Some(Snapshot::Inbox(InboxSnapshot { conversations })));
     }
     let Some(found) = &admission.conversation else { return Ok(None) };
     let page = match limit {
@@ -174,7 +166,7 @@ fn snapshot(
         0 => Vec::new(),
         _ => rows::members(conn, found.id, MEMBERS_MAX)?,
     };
-    Ok(Some(answer(&ChatSnapshot {
+    Ok(Some(Snapshot::Chat(ChatSnapshot {
         conversation: found.view(),
         my_role: admission.membership.as_ref().map(|mine| mine.role),
         messages,

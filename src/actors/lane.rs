@@ -87,6 +87,7 @@ pub struct Lane {
     queue: SyncSender<Box<dyn Job>>,
     waiting: Arc<AtomicUsize>,
     alive: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
     reads: Arc<Semaphore>,
     store: Store,
     exchange: Arc<Exchange>,
@@ -99,7 +100,8 @@ impl std::fmt::Debug for Lane {
 }
 
 impl Lane {
-    /// Starts the writer thread. It ends when the last handle is dropped and its queue is empty.
+    /// Starts the writer thread. It ends when its queue is empty and the last handle is dropped, or
+    /// [`Lane::close`] was called.
     ///
     /// # Errors
     /// When the writer's connection or thread cannot be made.
@@ -112,6 +114,7 @@ impl Lane {
         let (queue, jobs) = sync_channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
         let alive = Arc::new(AtomicBool::new(true));
+        let closing = Arc::new(AtomicBool::new(false));
         let lane_exchange = Arc::clone(&exchange);
         let writer = Writer {
             conn: store.writer()?,
@@ -120,6 +123,7 @@ impl Lane {
             batch_cap: batch_cap.max(1),
             waiting: Arc::clone(&waiting),
             alive: Arc::clone(&alive),
+            closing: Arc::clone(&closing),
             exchange,
             layer,
         };
@@ -128,7 +132,8 @@ impl Lane {
             .spawn(move || writer.run())
             .map_err(|cause| StoreError::Broken(cause.to_string()))?;
         let reads = Arc::new(Semaphore::new(READS));
-        Ok((Self { queue, waiting, alive, reads, store, exchange: lane_exchange }, thread))
+        let lane = Self { queue, waiting, alive, closing, reads, store, exchange: lane_exchange };
+        Ok((lane, thread))
     }
 
     /// Queues a job. A full queue answers it `unavailable` at once.
@@ -141,6 +146,18 @@ impl Lane {
             job.failed(Refusal::unavailable(BUSY_RETRY_MS), &mut aftermath);
             self.exchange.reply_all(aftermath.replies);
         }
+    }
+
+    /// Lets the writer end once all that is queued now is committed; later jobs are answered
+    /// `unavailable`.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        // A writer that waits for work looks up.
+        self.submit(Box::new(Call {
+            work: |_: &mut DbConn| Ok(()),
+            outcome: None,
+            sender: oneshot::channel().0,
+        }));
     }
 
     /// Jobs that wait for the writer.
@@ -243,13 +260,14 @@ struct Writer {
     batch_cap: usize,
     waiting: Arc<AtomicUsize>,
     alive: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
     exchange: Arc<Exchange>,
     layer: Arc<dyn ChannelLayer>,
 }
 
 impl Writer {
     fn run(mut self) {
-        while let Ok(first) = self.jobs.recv() {
+        while let Some(first) = self.next() {
             let mut batch = vec![first];
             batch.extend(self.jobs.try_iter().take(self.batch_cap - 1));
             self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
@@ -257,6 +275,14 @@ impl Writer {
             self.commit(batch);
         }
         self.alive.store(false, Ordering::Relaxed);
+    }
+
+    /// The next job; `None` when there will be none.
+    fn next(&self) -> Option<Box<dyn Job>> {
+        if self.closing.load(Ordering::Relaxed) {
+            return self.jobs.try_recv().ok();
+        }
+        self.jobs.recv().ok()
     }
 
     fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {

@@ -20,6 +20,7 @@ use crate::protocol::event::{Event, EventBody};
 use crate::protocol::frame;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
+use crate::protocol::views::MessageView;
 use crate::socket::wire;
 
 /// Longest `client_id`, in bytes.
@@ -39,7 +40,11 @@ struct Acknowledged {
 /// # Errors
 /// `bad_request` or `too_large` naming the field and the rule.
 pub fn check(send: &MessageSend, content_bytes: usize) -> Result<(), Refusal> {
-    check_content(&send.content, content_bytes)?;
+    if send.may_be_blank && send.content.trim().is_empty() {
+        check_size(&send.content, content_bytes)?;
+    } else {
+        check_content(&send.content, content_bytes)?;
+    }
     check_client_id(send.client_id.as_deref())?;
     if let Some(kind) = &send.message_type {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -58,6 +63,10 @@ pub fn check_content(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
     if content.trim().is_empty() {
         return Err(Refusal::field("data.content", "not blank"));
     }
+    check_size(content, limit_bytes)
+}
+
+fn check_size(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
     if content.contains('\0') {
         return Err(Refusal::field("data.content", "without NUL characters"));
     }
@@ -100,12 +109,32 @@ impl PostJob {
         Self { who, topic, send, reply, outcome: None }
     }
 
+    /// Settles it as a repeat of a message that is there.
+    pub(super) fn settle(&mut self, id: MessageId, seq: i64) {
+        let acknowledged = Acknowledged { id, seq };
+        self.outcome = Some(Ok(Stored { acknowledged, event: None }));
+    }
+
+    /// The message it made, once it has run and was no repeat.
+    pub(super) fn made(&self) -> Option<&MessageView> {
+        match self.outcome.as_ref()?.as_ref().ok()?.event.as_ref()?.body {
+            EventBody::MessageNew(ref made) => Some(made),
+            _ => None,
+        }
+    }
+
+    /// Who sends what and where.
+    pub(super) fn asked(&self) -> (&Arc<Identity>, &Topic, &MessageSend) {
+        (&self.who, &self.topic, &self.send)
+    }
+
     fn new_post(&self, admission: &Admission) -> Result<NewPost, Refusal> {
         let conversation = admission.conversation()?;
         Ok(NewPost {
             conversation: conversation.id,
             topic: conversation.topic_id,
-            sender: person(&self.who),
+            sender: (!self.who.is_nobody()).then(|| person(&self.who)),
+            sender_name: self.send.sender_name.clone(),
             client_id: self.send.client_id.clone(),
             message_type: self.send.message_type.clone().unwrap_or_else(|| "text".to_owned()),
             content: self.send.content.clone(),
@@ -129,7 +158,7 @@ impl Job for PostJob {
         self.reply.send_with(replied, &mut aftermath.replies);
         if let Ok(Stored { event: Some(event), .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
-            aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+            aftermath.envelopes.push(Envelope::Events(vec![delivery(event)]));
         }
     }
 
@@ -142,13 +171,11 @@ impl Job for PostJob {
     }
 }
 
-/// An event encoded for every native subscriber.
-pub fn delivery(event: &Event) -> Arc<Delivery> {
-    Arc::new(Delivery {
-        topic: event.topic.clone(),
-        seq: event.seq,
-        frame: wire::text(&frame::event(event)),
-    })
+/// An event encoded for every native subscriber; empty for what only dialects hear of.
+pub fn delivery(event: Event) -> Arc<Delivery> {
+    let native = event.body.is_native().then(|| wire::text(&frame::event(&event)));
+    let frame = native.unwrap_or_default();
+    Arc::new(Delivery::new(event, frame))
 }
 
 /// Runs a batch in order; neighbouring posts are stored together.

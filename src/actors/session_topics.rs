@@ -42,7 +42,15 @@ enum State {
 impl Seated {
     /// The canonical topic, once joined.
     pub fn live_topic(&self) -> Option<&Topic> {
-        matches!(self.state, State::Joined(_)).then_some(&self.topic)
+        self.live().map(|(topic, _)| topic)
+    }
+
+    /// The same with how the person stands to it.
+    pub fn live(&self) -> Option<(&Topic, Relation)> {
+        match self.state {
+            State::Joined(relation) => Some((&self.topic, relation)),
+            State::Joining(_) => None,
+        }
     }
 }
 
@@ -58,8 +66,10 @@ impl Session {
     }
 
     pub(super) fn subscribe_lone(&mut self, topic: Topic) {
-        if let Err(refusal) = self.subscribe(topic, Subscribe::default(), None) {
-            self.close(close_for(&refusal), &refusal.message);
+        let dialect = self.manner.dialect;
+        let wish = dialect.map_or_else(Subscribe::default, |dialect| dialect.codec().wish(&topic));
+        if let Err(refusal) = self.subscribe(topic, wish, None) {
+            self.part(close_for(&refusal), &refusal);
         }
     }
 
@@ -86,6 +96,7 @@ impl Session {
             topic: topic.clone(),
             wish,
             reference,
+            dialect: self.manner.dialect,
         })?;
         self.seated.push(Seated { topic, state: State::Joining(ticket) });
         Ok(())
@@ -108,7 +119,7 @@ impl Session {
         self.leave(topic);
     }
 
-    fn stand_up(&self, topic: &Topic) {
+    pub(super) fn stand_up(&self, topic: &Topic) {
         let (number, worker) = (self.at.number, self.at.worker);
         if with_floor(|floor| floor.seats.remove(topic, number)) {
             self.house.exchange.ebb(topic, worker);
@@ -156,9 +167,9 @@ impl Session {
         if with_floor(|floor| floor.seats.remove(topic, number)) {
             self.house.exchange.ebb(topic, worker);
         }
-        self.say(&frame::error(reference.as_deref(), Some(topic), refusal));
+        self.reply(reference, Some(topic.clone()), Err(refusal.clone()));
         if self.lone.is_some() {
-            self.close(close_for(refusal), &refusal.message);
+            self.part(close_for(refusal), refusal);
         }
     }
 
@@ -169,12 +180,12 @@ impl Session {
         welcome: Welcome,
         ctx: &mut Context<Self>,
     ) {
-        let reply = wire::text(&frame::ok(reference.as_deref(), Some(&topic), &welcome.answer));
+        let mut frames = self.opening_frames(reference.as_ref(), &topic, &welcome.start);
+        frames.extend(welcome.missed);
         let seq = welcome.seq;
-        let small = reply.len() + welcome.missed.iter().map(Bytes::len).sum::<usize>() < PACE_BYTES;
+        let small = frames.iter().map(Bytes::len).sum::<usize>() < PACE_BYTES;
         if small && welcome.missed_to >= seq && self.outbox.waiting_bytes() < PACE_BYTES {
-            self.outbox.push(reply);
-            for frame in welcome.missed {
+            for frame in frames {
                 self.outbox.push(frame);
             }
             return self.go_live(&topic, seq);
@@ -185,8 +196,7 @@ impl Session {
             topic: topic.clone(),
         };
         let catching = async move {
-            pace.push(reply).await;
-            for frame in welcome.missed {
+            for frame in frames {
                 pace.push(frame).await;
             }
             pace.replay(welcome.missed_to, seq).await
@@ -201,9 +211,14 @@ impl Session {
         if self.relation(topic).is_none() {
             return;
         }
-        self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
+        if self.manner.dialect.is_none() {
+            self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
+        }
         let number = self.at.number;
         with_floor(|floor| floor.seats.go_live(topic, number, seq));
+        if let Some(relation) = self.relation(topic) {
+            self.tell_arrival(topic, relation);
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::actors::login_throttle::{Counted, LoginThrottle};
+use crate::auth::identity::NOBODY;
 use crate::ids::UserId;
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
@@ -106,8 +108,9 @@ pub struct Limits {
 pub struct Throttles {
     limits: Limits,
     messages: Keyed<UserId>,
+    guests: Keyed<IpAddr>,
     connects: Keyed<IpAddr>,
-    logins: Keyed<String>,
+    logins: LoginThrottle,
     open: Mutex<Open>,
     refused: Mutex<HashMap<IpAddr, Refused>>,
 }
@@ -128,6 +131,11 @@ impl Place {
     ) -> Self {
         Self { house, address, user }
     }
+
+    /// From where the socket was opened.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
 }
 
 impl Drop for Place {
@@ -139,15 +147,12 @@ impl Drop for Place {
 impl Throttles {
     /// Throttles with these limits.
     pub fn new(limits: Limits) -> Self {
-        let attempts = NonZeroU32::new(limits.login_attempts);
-        let logins = attempts.and_then(|attempts| {
-            Some(Quota::with_period(limits.login_window / attempts.get())?.allow_burst(attempts))
-        });
         Self {
             limits,
             messages: Keyed::new(limits.messages.quota()),
+            guests: Keyed::new(limits.messages.quota()),
             connects: Keyed::new(limits.connects.quota()),
-            logins: Keyed::new(logins),
+            logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
             refused: Mutex::default(),
         }
@@ -158,7 +163,16 @@ impl Throttles {
     /// # Errors
     /// `rate_limited` with the wait.
     pub fn message(&self, user: UserId) -> Result<(), Refusal> {
-        self.messages.ask(&user)
+        // Whoever is not signed in is counted by address.
+        if user == NOBODY { Ok(()) } else { self.messages.ask(&user) }
+    }
+
+    /// One more message from an address by someone not signed in.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn guest_message(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.guests.ask(&address)
     }
 
     /// One more connection attempt of an address.
@@ -173,16 +187,13 @@ impl Throttles {
     ///
     /// # Errors
     /// `rate_limited` with the wait.
-    pub fn login(&self, account: &str, address: IpAddr) -> Result<(), Refusal> {
-        let account: String = account.chars().take(150).collect::<String>().to_lowercase();
-        self.logins.ask(&format!("account {account}"))?;
-        // An address may stand for an office: it gets as many for each of a few accounts.
-        for share in 0..4 {
-            if self.logins.ask(&format!("address {share} {address}")).is_ok() {
-                return Ok(());
-            }
-        }
-        self.logins.ask(&format!("address 4 {address}"))
+    pub fn login(&self, account: &str, address: IpAddr) -> Result<Counted, Refusal> {
+        self.logins.count(account, address, Instant::now())
+    }
+
+    /// The password of a login attempt was right: it does not count.
+    pub fn forgive(&self, counted: &Counted) {
+        self.logins.forgive(counted);
     }
 
     /// Whether a node that is full must turn everyone away.
@@ -246,8 +257,9 @@ impl Throttles {
     /// Forgets who has been quiet. Call it now and then.
     pub fn tidy(&self) {
         self.messages.tidy();
+        self.guests.tidy();
         self.connects.tidy();
-        self.logins.tidy();
+        self.logins.tidy(Instant::now());
     }
 }
 

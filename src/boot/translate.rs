@@ -29,6 +29,7 @@ pub fn settings(config: &Config) -> Settings {
         journal_keep: config.journal_keep,
         journal_keep_events: wide(config.journal_keep_events),
         client_id_keep: config.client_id_keep,
+        twin_window: config.twin_window,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
     }

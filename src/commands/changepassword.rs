@@ -6,13 +6,12 @@ use crate::commands::local;
 use crate::commands::password_entry::{self, Chooser};
 use crate::commands::terminal::tell;
 use crate::config::Config;
-use crate::models::{login, user};
+use crate::models::{login, notice, user};
 
 /// The words behind `changepassword`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = "Everyone signed in as NAME is signed out. A server that is running \
-    notices within seconds, when it next looks who they are; connections that are open already \
-    may last until their token ends.\n\nExamples:\n  \
+    closes their connections within a second.\n\nExamples:\n  \
     switchboard changepassword dana\n  \
     echo \"$PASSWORD\" | switchboard changepassword dana --password-stdin")]
 pub struct Changepassword {
@@ -38,6 +37,8 @@ pub fn run(wish: &Changepassword, config: &Config) -> Result<(), Failure> {
     let at = clock::now_naive();
     let ended = store.write(|conn| {
         user::set_password(conn, account.id, &hash, at)?;
+        login::drop_api_tokens(conn, account.id)?;
+        notice::post(conn, account.id, "the password was changed", at)?;
         login::revoke_all(conn, account.id, None, at)
     })?;
     tell(&format!(

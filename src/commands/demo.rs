@@ -214,7 +214,8 @@ impl Cast {
         Ok(NewPost {
             conversation: to.id,
             topic: to.topic_id,
-            sender: user::person(self.get(speaker)?),
+            sender: Some(user::person(self.get(speaker)?)),
+            sender_name: None,
             client_id: None,
             message_type: "text".to_owned(),
             content: (*content).to_owned(),
@@ -243,6 +244,7 @@ fn identity(account: &User) -> Identity {
         carrier: Carrier::Access,
         login: None,
         expires_at: None,
+        profile: person.profile,
     }
 }
 

@@ -54,6 +54,11 @@ fn make() -> Result<String, ConfigError> {
 
 fn keep_beside(database: &Path) -> Result<String, ConfigError> {
     let path = beside(database, "secret");
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(missing) = folder.filter(|folder| !folder.is_dir()) {
+        let why = format!("the folder {} does not exist", missing.display());
+        return Err(ConfigError::new("DATABASE_URL", why, "make it, or name another place"));
+    }
     let fail = |error: io::Error| {
         ConfigError::new("SECRET_KEY", format!("{}: {error}", path.display()), FIX)
     };

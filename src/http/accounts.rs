@@ -15,7 +15,6 @@ use crate::http::peer;
 use crate::http::people;
 use crate::http::profile;
 use crate::http::renewal;
-use crate::http::sessions;
 use crate::http::sign_in::{self, Checked, SignedIn};
 use crate::http::state::State;
 use crate::layer::contract::Whom;
@@ -249,19 +248,11 @@ pub async fn register(
 /// One's own account.
 #[utoipa::path(get, path = "/api/v1/auth/me", tag = "accounts",
     responses((status = 200, body = AccountView), (status = 401, body = ErrorBody)))]
-pub async fn me(
-    state: web::Data<State>,
-    request: HttpRequest,
-    who: Caller,
-) -> Answered<HttpResponse> {
+pub async fn me(state: web::Data<State>, who: Caller) -> Answered<HttpResponse> {
     let id = who.user;
     let found = state.house.lane.read(move |conn| Ok(user::by_id(conn, id)?)).await?;
     let found = found.ok_or_else(|| Refusal::not_authenticated("the account is gone"))?;
-    let mut response = HttpResponse::Ok();
-    for cookie in sessions::renewed_cookies(&state, &request, &who).await {
-        response.cookie(cookie);
-    }
-    Ok(response.json(user::account_view(&found)))
+    Ok(HttpResponse::Ok().json(user::account_view(&found)))
 }
 
 /// Changes one's own profile.

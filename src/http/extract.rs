@@ -8,13 +8,14 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use crate::actors::authenticate::Credential;
 use crate::auth::identity::{Carrier, Identity};
 use crate::http::cookies;
 use crate::http::error::ApiError;
+use crate::http::sessions::{self, Renewed};
 use crate::http::state::State;
 use crate::protocol::command::read_json;
 use crate::protocol::refusal::{Code, Refusal};
@@ -61,6 +62,10 @@ async fn identify(request: HttpRequest) -> Result<Arc<Identity>, ApiError> {
     let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
     if who.carrier == Carrier::Cookie && !safe {
         cookies::check_csrf_header(&request)?;
+    }
+    let renewed = sessions::renewed_cookies(&state, &request, &who).await;
+    if !renewed.is_empty() {
+        request.extensions_mut().insert(Renewed(renewed));
     }
     Ok(who)
 }

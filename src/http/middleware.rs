@@ -16,13 +16,14 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpResponse};
 use log::{Level, log};
 
 use crate::config::Config;
 use crate::http::error::ErrorBody;
 use crate::http::handshake;
 use crate::http::routes;
+use crate::http::sessions::Renewed;
 use crate::metrics::Metrics;
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -80,12 +81,24 @@ pub async fn dress(
         return Ok(response);
     }
     let mut response = shape(response, &method, &path);
+    let renewed = response.request().extensions_mut().remove::<Renewed>();
+    renew(response.response_mut(), renewed);
     secure(response.headers_mut(), &path);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     note(&method, &path, response.status(), started.elapsed(), &id);
     Ok(response)
+}
+
+/// Adds cookies that a handler has not set or taken away itself.
+fn renew(response: &mut HttpResponse<BoxBody>, renewed: Option<Renewed>) {
+    for cookie in renewed.map(|renewed| renewed.0).unwrap_or_default() {
+        if !response.cookies().any(|own| own.name() == cookie.name()) {
+            // Only a cookie that is no header would fail, and ours are plain letters and digits.
+            drop(response.add_cookie(&cookie));
+        }
+    }
 }
 
 fn note(method: &Method, path: &str, status: StatusCode, took: Duration, id: &str) {

@@ -13,6 +13,7 @@ pub mod error;
 pub mod extract;
 pub mod handshake;
 pub mod hashing;
+pub mod lobby;
 pub mod login_pages;
 pub mod members;
 pub mod messages;

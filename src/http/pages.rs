@@ -12,7 +12,6 @@ use crate::http::error::Answered;
 use crate::http::extract::MaybeCaller;
 use crate::http::login_pages;
 use crate::http::page_frame::{STYLE, STYLE_PATH, escape, page, redirect};
-use crate::http::sessions;
 use crate::http::state::State;
 
 /// One row of [`PAGES`].
@@ -62,10 +61,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     login_pages::configure(cfg);
     cfg.route("/", web::get().to(home)).route(STYLE_PATH, web::get().to(style));
     for row in PAGES {
-        type Shared = web::Data<State>;
-        let serve = move |state: Shared, request: HttpRequest, who: MaybeCaller| async move {
-            show(&state, &request, who.0.as_deref(), row).await
-        };
+        let serve = move |who: MaybeCaller| async move { show(who.0.as_deref(), row) };
         cfg.route(row.route, web::get().to(serve));
     }
 }
@@ -104,11 +100,7 @@ fn may_see(row: &PageRow, who: Option<&Identity>) -> bool {
     row.roles.is_empty() || who.is_some_and(|who| row.roles.contains(&who.role))
 }
 
-async fn home(
-    state: web::Data<State>,
-    request: HttpRequest,
-    MaybeCaller(who): MaybeCaller,
-) -> Answered<HttpResponse> {
+async fn home(MaybeCaller(who): MaybeCaller) -> HttpResponse {
     let who = who.as_deref();
     let mut links = String::new();
     for row in PAGES.iter().filter(|row| may_see(row, who)) {
@@ -124,40 +116,18 @@ async fn home(
          <a href=\"/readyz\"><code>/readyz</code></a> whether it is well</li></ul></div>",
         facts = facts(who),
     );
-    Ok(dressed(&state, &request, who, page(StatusCode::OK, "Home", who, &body)).await)
+    page(StatusCode::OK, "Home", who, &body)
 }
 
-/// Adds the cookies that a signed-in browser needs.
-async fn dressed(
-    state: &State,
-    request: &HttpRequest,
-    who: Option<&Identity>,
-    mut response: HttpResponse,
-) -> HttpResponse {
-    if let Some(who) = who {
-        for cookie in sessions::renewed_cookies(state, request, who).await {
-            // Only a cookie that is no header would fail, and ours are plain letters and digits.
-            drop(response.add_cookie(&cookie));
-        }
-    }
-    response
-}
-
-async fn show(
-    state: &State,
-    request: &HttpRequest,
-    who: Option<&Identity>,
-    row: &PageRow,
-) -> Answered<HttpResponse> {
+fn show(who: Option<&Identity>, row: &PageRow) -> HttpResponse {
     if who.is_none() && !row.roles.is_empty() {
-        return Ok(redirect(&format!("/login/?next={}", row.path)));
+        return redirect(&format!("/login/?next={}", row.path));
     }
-    let response = if may_see(row, who) {
+    if may_see(row, who) {
         page(StatusCode::OK, row.title, who, &board(row, who))
     } else {
         page(StatusCode::OK, "Access Required", who, &turned_away(row, who))
-    };
-    Ok(dressed(state, request, who, response).await)
+    }
 }
 
 fn board(row: &PageRow, who: Option<&Identity>) -> String {

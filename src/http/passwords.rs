@@ -109,7 +109,7 @@ pub async fn change(
 ) -> Answered<web::Json<CredentialsAnswer>> {
     let (id, kept) = (who.user, who.login);
     let address = peer::client_address(&request, &state.config);
-    state.house.throttles.login(&format!("#{id}"), address)?;
+    let counted = state.house.throttles.login(&format!("#{id}"), address)?;
     let found = state.house.lane.read(move |conn| Ok(user::by_id(conn, id)?)).await?;
     let found = found.ok_or_else(|| Refusal::not_authenticated("the account is gone"))?;
     check_new(&body.new_password, &found.username, &found.email)?;
@@ -117,6 +117,7 @@ pub async fn change(
     if !state.hashing.verify(body.old_password, Some(stored.clone())).await?.is_match() {
         return Err(Refusal::field("old_password", "your password").into());
     }
+    state.house.throttles.forgive(&counted);
     let hash = state.hashing.hash(body.new_password).await?;
     let (tokens, refresh_ttl) = (Arc::clone(&state.tokens), state.config.refresh_ttl);
     let write = move |conn: &mut DbConn| {

@@ -10,6 +10,8 @@ use crate::config::Config;
 #[derive(Debug, Clone, Copy)]
 pub struct Wire {
     pub peer: Option<SocketAddr>,
+    /// Where it was accepted.
+    pub local: Option<SocketAddr>,
     /// Whether TLS ends here.
     pub is_tls: bool,
 }

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, classroom, diagnostics, members, messages, messenger, middleware, openapi,
-    operations, pages, sessions, tokens, upgrade,
+    accounts, chat, classroom, diagnostics, lobby, members, messages, messenger, middleware,
+    openapi, operations, pages, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -38,7 +38,15 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, messenger::ROUTES, classroom::ROUTES];
+pub const ROUTES: &[&[Route]] = &[
+    OPERATIONS,
+    ACCOUNTS,
+    PAGES,
+    CHAT,
+    LOBBY,
+    messenger::ROUTES,
+    classroom::ROUTES,
+];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -125,6 +133,13 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
+/// What clients of the room without sign-in ask.
+#[rustfmt::skip]
+const LOBBY: &[Route] = &[
+    row("GET", "/chat/status", Access::Anyone),
+    row("GET", "/chat/diagnostics", Access::Anyone),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -152,10 +167,10 @@ fn meets(route: &str, path: &str) -> bool {
 pub fn configure(cfg: &mut web::ServiceConfig, state: &State) {
     cfg.app_data(web::Data::new(state.clone()))
         .app_data(web::PayloadConfig::new(state.config.request_max_size));
-    register(cfg, state.config.echo);
+    register(cfg, state.config.echo, state.config.lobby);
 }
 
-fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
+fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     operations::configure(cfg);
     openapi::configure(cfg);
     diagnostics::configure(cfg);
@@ -168,7 +183,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     messenger::configure(cfg);
     classroom::configure(cfg);
     pages::configure(cfg);
-    upgrade::configure(cfg, has_echo);
+    lobby::configure(cfg, has_lobby);
+    upgrade::configure(cfg, has_echo, has_lobby);
     cfg.default_service(web::to(middleware::not_found));
 }
 
@@ -213,7 +229,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_route_of_the_table_is_served() {
-        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = App::new().configure(|cfg| register(cfg, false, true));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
         for route in routes() {
@@ -230,7 +246,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_no_route_serves_is_answered_in_one_shape() {
-        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = App::new().configure(|cfg| register(cfg, false, true));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
         let call = |method: Method, uri: &str| {

@@ -115,7 +115,8 @@ macro_rules! service {
                 let tcp = tcp_of(stream);
                 // A socket that refuses an option is served all the same.
                 drop(io::configure(tcp));
-                extensions.insert(Wire { peer: tcp.peer_addr().ok(), is_tls: $is_tls });
+                let (peer, local) = (tcp.peer_addr().ok(), tcp.local_addr().ok());
+                extensions.insert(Wire { peer, local, is_tls: $is_tls });
             })
             .upgrade(fn_service(move |(request, framed): (Request, Framed<$stream, h1::Codec>)| {
                 let (here, app) = (Rc::clone(&here), cell.get().cloned());

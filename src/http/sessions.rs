@@ -162,6 +162,9 @@ pub async fn slide(state: &State, who: &Identity) -> bool {
     true
 }
 
+/// Cookies that the answer to a request must carry; travels in the request's extensions.
+pub struct Renewed(pub Vec<Cookie<'static>>);
+
 /// Slides the sign-in in use and gives the cookies that the browser needs for it: the session's
 /// when it moved, the CSRF token when there is none.
 pub async fn renewed_cookies(

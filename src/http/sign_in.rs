@@ -98,7 +98,7 @@ pub async fn check(
     };
     // By whichever of its names an account is tried, its attempts are counted together.
     let account = found.as_ref().map_or(name, |user| format!("#{}", user.id));
-    state.house.throttles.login(&account, address)?;
+    let counted = state.house.throttles.login(&account, address)?;
     let stored = found.as_ref().map(|user| user.password.clone());
     let verdict = state.hashing.verify(password.to_owned(), stored).await?;
     let user = found.filter(|user| verdict.is_match() && user.is_active);
@@ -106,6 +106,7 @@ pub async fn check(
         info!("sign-in refused address={address}");
         return Err(wrong_credentials());
     };
+    state.house.throttles.forgive(&counted);
     let upgraded = match verdict {
         Verdict::MatchOutdated => Some(state.hashing.hash(password.to_owned()).await?),
         _ => None,

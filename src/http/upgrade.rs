@@ -2,28 +2,36 @@
 //! handshake is: 101, then a close frame that a browser sees.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use log::{Level, log};
 
 use crate::actors::authenticate::Credential;
 use crate::actors::echo::Echo;
+use crate::actors::lobby;
 use crate::actors::recorder::Ticket;
 use crate::actors::session::{Opening, Start};
 use crate::actors::throttle::Place;
 use crate::auth::identity::Identity;
 use crate::clock;
+use crate::http::classroom::general;
 use crate::http::cookies;
 use crate::http::handshake::{self, Rejected, SUBPROTOCOL};
-use crate::http::paths::{PATHS, PathRow, Serves};
+use crate::http::paths::{Admits, Choice, PATHS, PathRow, Serves, Shown};
 use crate::http::peer;
 use crate::http::state::State;
+use crate::layer::contract::Manner;
 use crate::metrics;
 use crate::models::attempt::{Attempt, Outcome, Stage};
 use crate::protocol::close::Close;
+use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::refusal::{Code, Refusal};
 
 /// Marks a request that came by the upgrade service, which alone can serve a 101.
@@ -40,9 +48,14 @@ pub enum Open {
 pub struct Handed(pub RefCell<Option<Open>>);
 
 /// Registers every socket path.
-pub fn configure(cfg: &mut web::ServiceConfig, echo: bool) {
+pub fn configure(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     for row in PATHS {
-        if matches!(row.serves, Serves::Echo(_)) && !echo {
+        let is_there = row.choices.iter().all(|choice| match choice.serves {
+            Serves::Echo(_) => has_echo,
+            Serves::Dialect(DialectKind::Lobby, _) => has_lobby,
+            _ => true,
+        });
+        if !is_there {
             continue;
         }
         let serve = move |request: HttpRequest, state: web::Data<State>| async move {
@@ -54,135 +67,190 @@ pub fn configure(cfg: &mut web::ServiceConfig, echo: bool) {
 
 /// A decided upgrade.
 struct Decided {
-    who: Option<std::sync::Arc<Identity>>,
+    who: Option<Arc<Identity>>,
     start: Start,
     has_place: bool,
 }
 
+/// What is asked, and how the path's table answers who asks like this.
+struct Asked<'a> {
+    request: &'a HttpRequest,
+    state: &'a State,
+    choice: &'static Choice,
+    credential: Option<Credential>,
+    shown: Shown,
+    address: IpAddr,
+}
+
 async fn socket(request: &HttpRequest, state: &State, row: &'static PathRow) -> HttpResponse {
     if let Err(rejected) = handshake::check(request) {
-        return rejected.response();
+        return opened_to_pages(rejected.response(), row);
     }
     if !request.extensions().contains::<Raw>() {
         let rule = "websocket, alone and without a body";
         let refusal = Refusal::field("Upgrade", rule);
         return Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }.response();
     }
-    if let Serves::Echo(limit) = row.serves {
+    let (credential, shown) = credential(request);
+    let choice = row.choice(shown);
+    if let Serves::Echo(limit) = choice.serves {
         let ordinary = state.house.settings.ws_message_bytes;
         let message_bytes = limit.unwrap_or(ordinary);
         return switch(request, Open::Echo { message_bytes });
     }
-    let (credential, is_token) = credential(request);
-    if let Err(rejected) = admit(request, state, credential.is_some(), is_token) {
+    let address = peer::client_address(request, &state.config);
+    let asked = Asked { request, state, choice, credential, shown, address };
+    if let Err(rejected) = asked.admit() {
         let attempt = attempt(request, state, None, Stage::PreHandshake);
         let code = i32::from(rejected.status.as_u16());
         record(state, attempt, Err((Some(code), rejected.refusal.message.to_string())));
-        return rejected.response();
+        return opened_to_pages(rejected.response(), row);
     }
-    let decided = decide(request, state, row, credential).await;
-    let address = peer::client_address(request, &state.config);
+    let decided = asked.decide().await;
     let ticket = note(request, state, &decided);
     let place = decided.has_place.then(|| {
         let user = decided.who.as_ref().map(|who| who.user);
-        Place::new(std::sync::Arc::clone(&state.house), address, user)
+        Place::new(Arc::clone(&state.house), address, user)
     });
     let Decided { who, start, .. } = decided;
     let route = row.route;
-    let opening = Opening { route, who, start, address, attempt: ticket, place };
+    let dialect = match choice.serves {
+        Serves::Dialect(dialect, _) => Some(dialect),
+        _ => None,
+    };
+    let manner = Manner { dialect };
+    let opening = Opening { route, who, manner, start, attempt: ticket, place };
     switch(request, Open::Session(Box::new(opening)))
 }
 
-/// The credential an upgrade shows, and whether it is a token: the header beats the subprotocol,
-/// that the query, and all of them the cookie.
-fn credential(request: &HttpRequest) -> (Option<Credential>, bool) {
-    if request.headers().contains_key(actix_web::http::header::AUTHORIZATION) {
-        return (crate::http::extract::credential(request), true);
+/// Lets any page read why there is no socket, where nothing hangs on who asks.
+fn opened_to_pages(mut response: HttpResponse, row: &PathRow) -> HttpResponse {
+    if row.choices.iter().all(|choice| choice.admits == Admits::Nobody) {
+        let any = HeaderValue::from_static("*");
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    }
+    response
+}
+
+/// The credential an upgrade shows, and by what: the header beats the subprotocol, that the query,
+/// and all of them the cookie.
+fn credential(request: &HttpRequest) -> (Option<Credential>, Shown) {
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        return (crate::http::extract::credential(request), Shown::Header);
     }
     if let (Some(token), _) = handshake::offered(request.headers()) {
-        return (Some(Credential::Token(token)), true);
+        return (Some(Credential::Token(token)), Shown::Subprotocol);
     }
     let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let token = query.ok().and_then(|query| {
         query.into_inner().into_iter().find(|(name, _)| name == "token").map(|(_, token)| token)
     });
     if let Some(token) = token {
-        return (Some(Credential::Token(token)), true);
+        let shown = if token.contains('.') { Shown::QueryJwt } else { Shown::QueryOpaque };
+        return (Some(Credential::Token(token)), shown);
     }
-    let cookie = request.cookie(cookies::SESSION);
-    (cookie.map(|cookie| Credential::Cookie(cookie.value().to_owned())), false)
+    match request.cookie(cookies::SESSION) {
+        Some(cookie) => (Some(Credential::Cookie(cookie.value().to_owned())), Shown::Cookie),
+        None => (None, Shown::Nothing),
+    }
 }
 
-/// What is refused before the upgrade: a foreign Origin, and everyone while draining or full.
-fn admit(
-    request: &HttpRequest,
-    state: &State,
-    has_credential: bool,
-    is_token: bool,
-) -> Result<(), Rejected> {
-    let has_cookie = has_credential && !is_token;
-    handshake::check_origin(request, &state.config, is_token, has_cookie)?;
-    let draining = state.house.draining.load(std::sync::atomic::Ordering::Relaxed);
-    if draining || state.house.throttles.is_full() {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(Rejected { status, refusal: Refusal::unavailable(2_000) });
+impl Asked<'_> {
+    /// What is refused before the upgrade: a foreign Origin, and everyone while draining or full.
+    fn admit(&self) -> Result<(), Rejected> {
+        let shown = match self.choice.admits {
+            Admits::Nobody => Shown::Nothing,
+            _ => self.shown,
+        };
+        handshake::check_origin(self.request, &self.state.config, shown, self.choice.origins)?;
+        let house = &self.state.house;
+        if house.draining.load(Ordering::Relaxed) || house.throttles.is_full() {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Rejected { status, refusal: Refusal::unavailable(2_000) });
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-async fn decide(
-    request: &HttpRequest,
-    state: &State,
-    row: &'static PathRow,
-    credential: Option<Credential>,
-) -> Decided {
-    let address = peer::client_address(request, &state.config);
-    let refuse = |who, close: Close, refusal: Refusal| {
-        let delay = state.house.throttles.refusal_delay(address);
+    fn refuse(&self, who: Option<Arc<Identity>>, close: Close, refusal: Refusal) -> Decided {
+        let delay = self.state.house.throttles.refusal_delay(self.address);
         let reason = refusal.message.to_string();
         let start = Start::Refused { close, reason, refusal, delay };
         Decided { who, start, has_place: false }
-    };
-    if let Err(refusal) = state.house.throttles.connect(address) {
-        return refuse(None, Close::TooMany, refusal);
     }
-    let Some(credential) = credential else {
-        let refusal = Refusal::not_authenticated("sign in first: no credential was shown");
-        return refuse(None, Close::NotAuthorized, refusal);
-    };
-    let who = match state.house.authenticator.identify(&credential).await {
-        Ok(who) => who,
-        Err(refusal) => {
-            let close = match refusal.code {
-                Code::NotAuthenticated => Close::NotAuthorized,
-                Code::Unavailable => Close::Overloaded,
-                _ => Close::InternalFault,
-            };
-            metrics::auth_failed("credential");
-            return refuse(None, close, refusal);
+
+    async fn decide(&self) -> Decided {
+        let house = &self.state.house;
+        if let Err(refusal) = house.throttles.connect(self.address) {
+            return self.refuse(None, Close::TooMany, refusal);
         }
-    };
-    if !row.roles.is_empty() && !row.roles.contains(&who.role) {
-        let wanted: Vec<&str> = row.roles.iter().map(|role| role.as_str()).collect();
-        let message = format!("role {} is not allowed here: {}", who.role, wanted.join(" or "));
-        return refuse(Some(who), Close::NotAuthorized, Refusal::forbidden(message));
+        let who = match self.identify().await {
+            Ok(who) => who,
+            Err((close, refusal)) => return self.refuse(None, close, refusal),
+        };
+        let nobody = Identity::nobody();
+        let subject = who.as_ref().unwrap_or(&nobody);
+        let roles = self.choice.roles;
+        if !roles.is_empty() && !roles.contains(&subject.role) {
+            let wanted: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            let role = subject.role;
+            let message = format!("role {role} is not allowed here: {}", wanted.join(" or "));
+            return self.refuse(who, Close::NotAuthorized, Refusal::forbidden(message));
+        }
+        let key = self.request.match_info().get("key").unwrap_or_default();
+        let topics = match self.choice.serves {
+            Serves::Lone(topic) => topic(key, subject).map(|topic| vec![topic]),
+            Serves::Dialect(_, topics) => topics(key, subject),
+            Serves::Native | Serves::Echo(_) => Ok(Vec::new()),
+        };
+        let topics = match topics {
+            Ok(topics) => topics,
+            Err(close) => {
+                let refusal = Refusal::field("path", "a topic that is well-formed");
+                return self.refuse(who, close, refusal);
+            }
+        };
+        // Rooms that everyone expects are made for the first who comes.
+        let ready = match self.choice.serves {
+            Serves::Dialect(DialectKind::Lobby, _) => lobby::ensure(house).await,
+            Serves::Dialect(DialectKind::ClassroomGeneral, _) => general::ensure(self.state).await,
+            _ => Ok(()),
+        };
+        if let Err(refusal) = ready {
+            return self.refuse(who, Close::Overloaded, refusal);
+        }
+        if let Err(refusal) = house.throttles.enter(self.address, who.as_ref().map(|who| who.user))
+        {
+            return self.refuse(who, Close::TooMany, refusal);
+        }
+        Decided { who, start: Start::Served { topics }, has_place: true }
     }
-    let lone = match row.serves {
-        Serves::Lone(topic) => {
-            match topic(request.match_info().get("key").unwrap_or_default(), &who) {
-                Ok(topic) => Some(topic),
-                Err(close) => {
-                    let refusal = Refusal::field("path", "a topic that is well-formed");
-                    return refuse(Some(who), close, refusal);
-                }
+
+    /// Who asks; nobody where nobody needs to be known.
+    async fn identify(&self) -> Result<Option<Arc<Identity>>, (Close, Refusal)> {
+        let credential = match (self.choice.admits, &self.credential) {
+            (Admits::Nobody, _) | (Admits::Anyone, None) => return Ok(None),
+            (Admits::SignedIn, None) => {
+                let refusal = Refusal::not_authenticated("sign in first: no credential was shown");
+                return Err((Close::NotAuthorized, refusal));
+            }
+            (_, Some(credential)) => credential,
+        };
+        match self.state.house.authenticator.identify(credential).await {
+            Ok(who) => Ok(Some(who)),
+            Err(refusal) => {
+                let close = match refusal.code {
+                    Code::NotAuthenticated if self.choice.admits == Admits::Anyone => {
+                        return Ok(None);
+                    }
+                    Code::NotAuthenticated => Close::NotAuthorized,
+                    Code::Unavailable => Close::Overloaded,
+                    _ => Close::InternalFault,
+                };
+                metrics::auth_failed("credential");
+                Err((close, refusal))
             }
         }
-        _ => None,
-    };
-    if let Err(refusal) = state.house.throttles.enter(address, Some(who.user)) {
-        return refuse(Some(who), Close::TooMany, refusal);
     }
-    Decided { who: Some(who), start: Start::Native { lone }, has_place: true }
 }
 
 fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: Stage) -> Attempt {
@@ -245,12 +313,12 @@ fn record(
 
 fn note(request: &HttpRequest, state: &State, decided: &Decided) -> Option<Ticket> {
     let stage = match decided.start {
-        Start::Native { .. } => Stage::Connected,
+        Start::Served { .. } => Stage::Connected,
         Start::Refused { .. } => Stage::Handshake,
     };
     let attempt = attempt(request, state, decided.who.as_deref(), stage);
     match &decided.start {
-        Start::Native { .. } => record(state, attempt, Ok(())),
+        Start::Served { .. } => record(state, attempt, Ok(())),
         Start::Refused { close, reason, .. } => {
             record(state, attempt, Err((Some(i32::from(close.code())), reason.clone())))
         }

@@ -154,6 +154,19 @@ pub fn count_within_reach(conn: &mut DbConn, reader: UserId) -> Result<i64, Stor
     Ok(rows.filter(messages::deleted_at.is_null()).count().get_result(conn)?)
 }
 
+/// The newest message at or before a position.
+pub fn newest_until(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    seq: i64,
+) -> Result<Option<MessageId>, StoreError> {
+    let rows = messages::table
+        .filter(messages::conversation_id.eq(conversation).and(messages::seq.le(seq)))
+        .order(messages::seq.desc())
+        .select(messages::id);
+    Ok(rows.first(conn).optional()?)
+}
+
 /// The position of a message in its conversation, and the conversation.
 pub fn place(
     conn: &mut DbConn,

@@ -10,7 +10,7 @@ use crate::ids::{ConversationId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::{memberships, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::user;
+use crate::models::user::{self, User};
 use crate::protocol::views::{MemberRole, MemberView};
 
 /// A member's role as stored. A name that is none of the three has the least power.
@@ -103,7 +103,7 @@ pub fn set_role(
 /// Owners, then admins, then the rest.
 const RANK: &str = "CASE memberships.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END";
 
-type MemberColumns = (UserId, String, String, StoredMemberRole, String, NaiveDateTime, i64);
+type MemberColumns = (User, StoredMemberRole, String, NaiveDateTime, i64);
 
 /// Up to `limit` members: owner and admins first, then by when they joined.
 pub fn members(
@@ -117,18 +117,16 @@ pub fn members(
         .order((sql::<Integer>(RANK), memberships::joined_at, memberships::user_id))
         .limit(limit)
         .select((
-            users::id,
-            users::username,
-            users::display_name,
+            User::as_select(),
             memberships::role,
             memberships::nickname,
             memberships::joined_at,
             memberships::read_seq,
         ))
         .load(conn)?;
-    let view = |(id, username, display_name, role, nickname, joined_at, read_seq)| {
+    let view = |(user, role, nickname, joined_at, read_seq)| {
         let role = MemberRole::from(role);
-        let user = user::named(id, username, display_name);
+        let user = user::person(&user);
         MemberView { user, role, nickname, joined_at, read_seq }
     };
     Ok(rows.into_iter().map(view).collect())

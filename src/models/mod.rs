@@ -35,8 +35,12 @@ pub mod attempt;
 
 pub mod statistics;
 
+pub mod notice;
+
 pub mod backup;
 
 pub mod people;
 
 pub mod listing;
+
+pub mod twin;

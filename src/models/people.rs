@@ -165,7 +165,8 @@ pub fn found(
     let pattern = format!("%{plain}%");
     let by_name = users::username_key.like(pattern.clone()).escape('\\');
     let by_shown = user::lower(users::display_name).like(pattern.clone()).escape('\\');
-    let by_phone = users::phone.like(pattern).escape('\\').is_not_distinct_from(true);
+    let by_phone = users::phone.assume_not_null().like(pattern).escape('\\');
+    let by_phone = users::phone.is_not_null().and(by_phone);
     Ok(users::table
         .filter(users::is_active.eq(true).and(users::id.ne(reader)))
         .filter(by_name.or(by_shown).or(by_phone))

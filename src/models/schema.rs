@@ -137,6 +137,26 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
+        sender_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    twin_sends (message_id) {
+        message_id -> BigInt,
+        conversation_id -> BigInt,
+        sender_id -> BigInt,
+        content_hash -> Text,
+        side -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    locked_threads (message_id) {
+        message_id -> BigInt,
+        locked_by -> Nullable<BigInt>,
+        locked_at -> Timestamp,
     }
 }
 
@@ -187,6 +207,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        reason -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_tokens -> logins (login_id));
@@ -198,6 +228,8 @@ diesel::joinable!(conversations -> users (owner_id));
 diesel::joinable!(memberships -> conversations (conversation_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(twin_sends -> messages (message_id));
+diesel::joinable!(locked_threads -> messages (message_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
 
@@ -208,12 +240,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     conversations,
     facts,
     journal,
+    locked_threads,
     logins,
     memberships,
     messages,
     nodes,
+    notices,
     password_resets,
     refresh_tokens,
     topics,
+    twin_sends,
     users,
 );

@@ -3,12 +3,15 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod older;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
+use crate::protocol::command::older::OlderCommand;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -41,7 +44,7 @@ pub struct History {
 }
 
 /// Send a message.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default, ToSchema)]
 pub struct MessageSend {
     pub content: String,
     /// `text` when absent; a word of at most 32 of `a-z0-9_`.
@@ -50,6 +53,12 @@ pub struct MessageSend {
     pub reply_to: Option<MessageId>,
     /// Makes the send idempotent for 24 h: the repeat gets the first answer. 1 to 64 bytes.
     pub client_id: Option<String>,
+    /// The name that someone not signed in gives; only a dialect sets it.
+    #[serde(skip)]
+    pub sender_name: Option<String>,
+    /// Whether an empty text is a message too, as older clients have it; only a dialect sets it.
+    #[serde(skip)]
+    pub may_be_blank: bool,
 }
 
 /// Change the text of one's own message.
@@ -174,6 +183,8 @@ pub enum Command {
     ConversationChange(ConversationChange),
     ConversationJoin(Membership),
     ConversationLeave(Membership),
+    /// What only older clients ask for; no frame of the native protocol can say it.
+    Older(OlderCommand),
 }
 
 /// One row of [`COMMANDS`].

@@ -1,5 +1,7 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod older;
+
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -8,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::older::OlderEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -64,9 +67,16 @@ pub enum EventBody {
         from: UserId,
         data: Option<Arc<RawValue>>,
     },
+    /// Ephemeral; for clients of older systems alone.
+    Older(OlderEvent),
 }
 
 impl EventBody {
+    /// Whether the native protocol has a frame for it.
+    pub fn is_native(&self) -> bool {
+        !matches!(self, Self::Older(_))
+    }
+
     /// The `type` on the wire; also what the journal keeps.
     pub fn name(&self) -> &'static str {
         match self {
@@ -83,6 +93,7 @@ impl EventBody {
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
+            Self::Older(event) => event.name(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+use std::sync::Arc;
+
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,13 +13,38 @@ use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
 
 /// A person, as others in a room see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PersonView {
     #[schema(value_type = String)]
     pub id: UserId,
     pub username: String,
     /// What to show; the username when no display name is set.
     pub display_name: String,
+    /// For dialects whose clients need more names; never on the native wire.
+    #[serde(skip)]
+    pub profile: Option<Arc<Profile>>,
+}
+
+/// Two views are the same when they show the same.
+impl PartialEq for PersonView {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.username, &self.display_name)
+            == (other.id, &other.username, &other.display_name)
+    }
+}
+
+/// More of a person than the native protocol shows to others; only what a dialect's clients need
+/// is written, and only where they may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    pub first_name: Box<str>,
+    pub last_name: Box<str>,
+    pub email: Box<str>,
+    pub phone: Option<Box<str>>,
+    /// One of the four that decide.
+    pub role: Box<str>,
+    /// For display only (student, teacher …); decides nothing.
+    pub title: Box<str>,
 }
 
 /// The excerpt of the message that a reply answers.
@@ -40,8 +67,11 @@ pub struct MessageView {
     pub conversation: ConversationId,
     /// Its position in the topic's journal.
     pub seq: i64,
-    /// `null` once the account is erased.
+    /// `null` once the account is erased, and for a message of someone not signed in.
     pub sender: Option<PersonView>,
+    /// The name that someone not signed in gave; nobody has checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_name: Option<String>,
     pub message_type: String,
     pub content: String,
     pub reply_to: Option<ReplyView>,
@@ -184,6 +214,20 @@ pub struct ChatSnapshot {
     pub members: Vec<MemberView>,
     pub member_count: i64,
     pub unread: i64,
+}
+
+/// What an inbox's reader starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InboxSnapshot {
+    pub conversations: Vec<ConversationEntry>,
+}
+
+/// What a subscriber starts from, by kind of topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Snapshot {
+    Chat(ChatSnapshot),
+    Inbox(InboxSnapshot),
 }
 
 /// A page of messages, oldest first.

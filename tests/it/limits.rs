@@ -2,7 +2,11 @@
 
 use serde_json::json;
 
+use switchboard::boot::Stop;
+
 use crate::harness::server::Server;
+use crate::harness::socket::until;
+use crate::harness::wire::{Answer, UPGRADE, Wire};
 
 #[tokio::test]
 async fn too_many_frames_are_refused_with_the_wait_and_in_the_end_the_socket() {
@@ -113,4 +117,44 @@ async fn a_message_over_the_limit_of_the_wire_closes_with_1009() {
     let ended = socket.ends().await;
     assert_eq!(ended.code, Some(1009), "{ended:?}");
     assert!(ended.reason.contains("2048"), "{ended:?}");
+}
+
+/// The answer to a handshake of someone who shows this token.
+async fn handshake(server: &Server, token: &str) -> Answer {
+    let bearer = format!("Authorization: Bearer {token}");
+    let mut lines = vec!["GET /ws/v1/ HTTP/1.1", "Host: localhost", bearer.as_str()];
+    lines.extend(UPGRADE);
+    Wire::connect(server.address).await.asks(&lines).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn a_full_server_answers_503_before_the_upgrade_and_a_place_given_back_is_taken() {
+    let server = Server::start_with(&[("max_connections", "2")]).await;
+    let ada = server.person("ada").await;
+    let (first, _second) = (ada.connects().await, ada.connects().await);
+    let refused = handshake(&server, &ada.token).await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.body.contains("\"code\":\"unavailable\""), "{}", refused.body);
+    assert!(refused.body.contains("\"retry_after_ms\":"), "{}", refused.body);
+    first.leaves().await;
+    until("a place is free", async || handshake(&server, &ada.token).await.status == 101).await;
+}
+
+#[tokio::test]
+async fn a_stopping_server_answers_503_to_whoever_still_comes() {
+    let settings = [("drain_timeout", "15s"), ("outbox_linger", "15s")];
+    let server = Server::start_with(&settings).await;
+    let ada = server.person("ada").await;
+    // A client that never answers the close keeps the server waiting for it.
+    let mut silent = Wire::connect(server.address).await;
+    silent.upgrades(&format!("/ws/v1/?token={}", ada.token), &[]).await;
+    server.begins_to_stop(Stop::Restart);
+    assert_eq!(silent.close().await.expect("a close frame").0, 1012);
+    let refused = handshake(&server, &ada.token).await;
+    assert_eq!(refused.status, 503);
+    let mut asking = Wire::connect(server.address).await;
+    let ready = asking.asks(&["GET /readyz HTTP/1.1", "Host: localhost"]).await;
+    assert_eq!(ready.expect("an answer").status, 503, "readiness is red");
+    drop(silent);
+    server.stops().await;
 }

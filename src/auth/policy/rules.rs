@@ -12,11 +12,13 @@ const MEMBER: Who = Who::Relation(Relation::Member);
 const AUTHOR: Who = Who::Relation(Relation::Author);
 const ADMIN: Who = Who::Relation(Relation::Admin);
 const OWNER: Who = Who::Relation(Relation::Owner);
+const GUEST: Who = Who::Anyone(Relation::Guest);
 const VISITOR: Who = Who::Relation(Relation::Visitor);
 const ONESELF: Who = Who::Relation(Relation::Oneself);
 const CREW: Who = Who::Relation(Relation::Crew);
 
-const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const READERS: &[Who] = &[GUEST, VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const POSTERS: &[Who] = &[GUEST, VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
@@ -40,7 +42,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Subscribe, READERS),
     (TopicKind::Chat, Action::Read, READERS),
-    (TopicKind::Chat, Action::Post, SPEAKERS),
+    (TopicKind::Chat, Action::Post, POSTERS),
     (TopicKind::Chat, Action::Edit, &[AUTHOR]),
     (TopicKind::Chat, Action::Delete, &[AUTHOR, ADMIN, OWNER]),
     (TopicKind::Chat, Action::MarkRead, MEMBERS),

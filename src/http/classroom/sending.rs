@@ -16,6 +16,7 @@ use crate::ids::MessageId;
 use crate::models::conversation::Conversation;
 use crate::models::store::DbConn;
 use crate::models::{listing, message};
+use crate::protocol::command::older::{OlderCommand, Side};
 use crate::protocol::command::{Command, MessageSend};
 use crate::protocol::dialect::classroom::shapes::MESSAGE_TYPES;
 use crate::protocol::refusal::{Code, Refusal};
@@ -108,8 +109,9 @@ pub async fn send(
     base: String,
 ) -> Result<Value, Refusal> {
     let Wish { content, kind, reply_to } = wish;
-    let send = MessageSend { content, message_type: kind, reply_to, client_id: None };
-    let command = Command::MessageSend(send);
+    let send = MessageSend { content, message_type: kind, reply_to, ..MessageSend::default() };
+    // Their pages send each message by the socket as well.
+    let command = Command::Older(OlderCommand::SendTwice { send, side: Side::Rest });
     let answer = state.house.perform(Arc::clone(&who.0), Some(topic.clone()), command).await?;
     let sent: Value = serde_json::from_str(answer.get()).unwrap_or_default();
     let id: Option<MessageId> = sent["id"].as_str().and_then(|id| id.parse().ok());

@@ -1,7 +1,5 @@
 //! The messenger's accounts over REST: register, oneself, others, and who is here.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -13,9 +11,8 @@ use crate::http::messenger::Caller;
 use crate::http::state::State;
 use crate::http::tokens;
 use crate::ids::UserId;
-use crate::layer::contract::Whom;
 use crate::models::people;
-use crate::models::user::{self, ProfileChange};
+use crate::models::user::ProfileChange;
 use crate::protocol::dialect::messenger::shapes;
 use crate::protocol::refusal::{Code, Refusal};
 

@@ -127,7 +127,13 @@ pub async fn send(
         Code::NotFound => Fail::forbidden(NO_MEMBER),
         _ => refusal.into(),
     })?;
-    let send = MessageSend { content, message_type: kind, reply_to, client_id: None };
+    let send = MessageSend {
+        content,
+        message_type: kind,
+        reply_to,
+        may_be_blank: true,
+        ..MessageSend::default()
+    };
     let command = Command::MessageSend(send);
     let done = state.house.perform(Arc::clone(&who.0), Some(Topic::conversation(id)), command);
     let answer = done.await.map_err(|refusal| match (refusal.field.as_deref(), reply_to) {

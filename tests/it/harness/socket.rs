@@ -119,6 +119,11 @@ impl Socket {
         self.passed.iter().filter(|frame| frame["type"] == kind).cloned().collect()
     }
 
+    /// All frames that have come so far and were not asked for.
+    pub fn unheard(&self) -> Vec<Value> {
+        self.passed.iter().cloned().collect()
+    }
+
     /// Forgets what was passed over.
     pub fn forgets(&mut self) {
         self.passed.clear();
