@@ -6,9 +6,7 @@ use crate::actors::membership_commands::seat_members;
 use crate::auth::identity::{Carrier, Identity, Role};
 use crate::auth::password;
 use crate::clock;
-use crate::commands::demo_talk::{
-    DIRECT, GENERAL, MATHEMATICS, RANDOM, ROOM_A, ROTA, Said, SWAP,
-};
+use crate::commands::demo_talk::{DIRECT, GENERAL, MATHEMATICS, RANDOM, ROOM_A, ROTA, SWAP, Said};
 use crate::commands::failure::Failure;
 use crate::commands::local;
 use crate::commands::terminal::tell;
@@ -24,13 +22,10 @@ use crate::protocol::views::{ConversationKind, MemberRole};
 /// The password of everyone here.
 const PASSWORD: &str = "switchboard-demo";
 /// The groups: title, members with the owner first, and what was said.
-const GROUPS: &[(&str, &[&str], &[Said])] = &[
-    ("Rota", &["alice", "bob", "carol"], ROTA),
-    ("Room A", &["alice", "bob"], ROOM_A),
-];
+const GROUPS: &[(&str, &[&str], &[Said])] =
+    &[("Rota", &["alice", "bob", "carol"], ROTA), ("Room A", &["alice", "bob"], ROOM_A)];
 /// The direct conversations, and what was said.
-const DIRECTS: &[([&str; 2], &[Said])] =
-    &[(["alice", "bob"], DIRECT), (["alice", "carol"], SWAP)];
+const DIRECTS: &[([&str; 2], &[Said])] = &[(["alice", "bob"], DIRECT), (["alice", "carol"], SWAP)];
 /// The room that clients of a school list among their forums; not for everyone.
 const FORUM: &str = "forum-mathematics";
 const FORUM_MEMBERS: &[&str] = &["alice", "bob"];

@@ -75,7 +75,5 @@ pub const MATHEMATICS: &[Said] = &[
 ];
 
 /// Between alice and carol.
-pub const SWAP: &[Said] = &[
-    ("carol", "Could you take my Friday?"),
-    ("alice", "If you take my Monday, gladly."),
-];
+pub const SWAP: &[Said] =
+    &[("carol", "Could you take my Friday?"), ("alice", "If you take my Monday, gladly.")];

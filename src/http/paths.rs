@@ -125,11 +125,7 @@ const fn messenger(shown: &'static [Shown]) -> Choice {
     Choice { shown, ..native(Serves::Dialect(DialectKind::Messenger, by_number), &[]) }
 }
 
-const fn row(
-    route: &'static str,
-    example: &'static str,
-    choices: &'static [Choice],
-) -> PathRow {
+const fn row(route: &'static str, example: &'static str, choices: &'static [Choice]) -> PathRow {
     PathRow { route, example, choices }
 }
 

@@ -38,15 +38,8 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[
-    OPERATIONS,
-    ACCOUNTS,
-    PAGES,
-    CHAT,
-    LOBBY,
-    messenger::ROUTES,
-    classroom::ROUTES,
-];
+pub const ROUTES: &[&[Route]] =
+    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, LOBBY, messenger::ROUTES, classroom::ROUTES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {

@@ -104,7 +104,8 @@ struct RootRow {
 }
 
 fn threads_of(conn: &mut DbConn, rows: Vec<RootRow>) -> Result<Vec<Thread>, StoreError> {
-    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).chain(rows.iter().filter_map(|row| row.last)).collect();
+    let ids: Vec<MessageId> =
+        rows.iter().map(|row| row.id).chain(rows.iter().filter_map(|row| row.last)).collect();
     let views = message::views(conn, &ids)?;
     let thread = |row: RootRow| {
         let root = views.get(&row.id)?.clone();

@@ -160,8 +160,7 @@ pub fn found(
     text: &str,
     limit: i64,
 ) -> Result<Vec<User>, StoreError> {
-    let plain =
-        user::name_key(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let plain = user::name_key(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = format!("%{plain}%");
     let by_name = users::username_key.like(pattern.clone()).escape('\\');
     let by_shown = user::lower(users::display_name).like(pattern.clone()).escape('\\');

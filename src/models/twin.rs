@@ -61,11 +61,7 @@ pub fn meet(
 
 /// Adds to a message what the half that came second knows: which one of the same conversation it
 /// answers.
-pub fn complete(
-    conn: &mut DbConn,
-    id: MessageId,
-    reply_to: MessageId,
-) -> Result<(), StoreError> {
+pub fn complete(conn: &mut DbConn, id: MessageId, reply_to: MessageId) -> Result<(), StoreError> {
     let home = messages::conversation_id;
     let mine: Option<ConversationId> =
         messages::table.find(id).select(home).first(conn).optional()?;

@@ -82,7 +82,8 @@ pub fn written_rooms(
     rooms: &[(ConversationEntry, Company)],
 ) -> Result<Vec<Value>, Fault> {
     let fellows = rooms.iter().flat_map(|(_, company)| &company.fellows);
-    let senders = rooms.iter().filter_map(|(entry, _)| entry.last_message.as_ref()?.sender.as_ref());
+    let senders =
+        rooms.iter().filter_map(|(entry, _)| entry.last_message.as_ref()?.sender.as_ref());
     let ids: Vec<UserId> =
         fellows.map(|fellow| fellow.user).chain(senders.map(|sender| sender.id)).collect();
     let faces = people::faces(conn, ids)?;

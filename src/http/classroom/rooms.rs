@@ -46,7 +46,8 @@ fn paged(all: Vec<Value>, request: &HttpRequest, base: &str) -> Told {
     let page = page.ok().filter(|page| (1..=pages).contains(page));
     let page = page.ok_or_else(|| Fail::detail(StatusCode::NOT_FOUND, "Invalid page."))?;
     let address = |page: usize| format!("{base}{}/?page={page}", request.path());
-    let results: Vec<Value> = all.into_iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).collect();
+    let results: Vec<Value> =
+        all.into_iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).collect();
     Ok(HttpResponse::Ok().json(json!({
         "count": count,
         "next": (page < pages).then(|| address(page + 1)),

@@ -141,9 +141,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, prefix: &str) {
     }
     cfg.route(prefix, web::post().to(register))
         .route(&at("/register"), web::post().to(register))
-        .service(
-            web::resource(at("/user")).route(web::get().to(me)).route(web::patch().to(change)),
-        )
+        .service(web::resource(at("/user")).route(web::get().to(me)).route(web::patch().to(change)))
         .route(&at("/users"), web::get().to(list))
         .route(&at("/users/me"), web::get().to(me))
         .route(&at("/users/set-online"), web::post().to(set_online))

@@ -269,9 +269,7 @@ pub async fn add_member(
 ) -> Told {
     let topic = Topic::conversation(path_id(&path)?);
     let given = fields.number("user_id")?;
-    let given = given.ok_or_else(|| {
-        Fail::detail(StatusCode::BAD_REQUEST, "user_id required.")
-    })?;
+    let given = given.ok_or_else(|| Fail::detail(StatusCode::BAD_REQUEST, "user_id required."))?;
     let add = MemberAdd { user: UserId(given), role: None, client_id: None };
     let done = state.house.perform(Arc::clone(&who.0), Some(topic), Command::MemberAdd(add));
     match done.await {

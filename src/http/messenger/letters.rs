@@ -27,11 +27,8 @@ pub fn written(
     base: &str,
 ) -> Result<Vec<Value>, Fault> {
     let extras = extras(conn, messages)?;
-    let people: Vec<UserId> = messages
-        .iter()
-        .zip(&extras)
-        .flat_map(|(message, extras)| extras.people(message))
-        .collect();
+    let people: Vec<UserId> =
+        messages.iter().zip(&extras).flat_map(|(message, extras)| extras.people(message)).collect();
     let faces = people::faces(conn, people)?;
     let write = |(message, extras)| shapes::message(message, extras, &faces, base);
     Ok(messages.iter().zip(&extras).map(write).collect())
@@ -43,9 +40,8 @@ fn extras(conn: &mut DbConn, messages: &[MessageView]) -> Result<Vec<Extras>, Fa
         let mut extras = Extras::of_new(message);
         let sender = message.sender.as_ref().map(|sender| sender.id);
         let members = readers.get(&message.conversation).map_or(&[][..], Vec::as_slice);
-        let has_read = |member: &&MemberView| {
-            member.read_seq >= message.seq && Some(member.user.id) != sender
-        };
+        let has_read =
+            |member: &&MemberView| member.read_seq >= message.seq && Some(member.user.id) != sender;
         let receipt = |member: &MemberView| Receipt {
             user: member.user.id,
             state: "read",

@@ -14,8 +14,8 @@ use crate::http::drf::{Fail, Fields, Told, parameter, path_id, window};
 use crate::http::messenger::{Caller, base, letters};
 use crate::http::state::State;
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::models::{listing, message};
 use crate::models::store::DbConn;
+use crate::models::{listing, message};
 use crate::protocol::command::{Command, MessageDelete, MessageEdit, MessageSend};
 use crate::protocol::dialect::messenger::shapes::MESSAGE_TYPES;
 use crate::protocol::refusal::{Code, Refusal};
@@ -155,9 +155,8 @@ async fn edited(
         return Err(Fail::forbidden("You can only edit your own messages."));
     }
     let content = content.filter(|content| !content.is_empty());
-    let content = content.ok_or_else(|| {
-        Fail::detail(StatusCode::BAD_REQUEST, "content required.")
-    })?;
+    let content =
+        content.ok_or_else(|| Fail::detail(StatusCode::BAD_REQUEST, "content required."))?;
     let edit = Command::MessageEdit(MessageEdit { id: message, content, client_id: None });
     let done = state.house.perform(Arc::clone(&who.0), Some(Topic::conversation(id)), edit);
     done.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
@@ -222,9 +221,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(list))
             .route(web::post().to(send)),
     )
-    .service(
-        web::resource(one).route(web::patch().to(edit)).route(web::delete().to(delete)),
-    )
+    .service(web::resource(one).route(web::patch().to(edit)).route(web::delete().to(delete)))
     .route(&format!("{one}/edit"), web::patch().to(edit))
     .route(&format!("{one}/soft-delete"), web::delete().to(soft_delete));
 }

@@ -254,7 +254,9 @@ impl Dialect for Classroom {
                 let sent: Value = serde_json::from_str(outcome.get()).unwrap_or_default();
                 let id: Option<MessageId> = incoming::id(sent.get("id"));
                 let id = id.map(|id| id.0);
-                vec![frame(&json!({"type": "message_sent", "message_id": id, "status": "delivered"}))]
+                vec![frame(
+                    &json!({"type": "message_sent", "message_id": id, "status": "delivered"}),
+                )]
             }
             Asked::Edit(id) => vec![frame(&json!({
                 "type": "message_edit_confirmed",

@@ -69,9 +69,8 @@ fn understand(fields: &Map<String, Value>) -> Vec<Deed> {
         }
         "message.read" => silent(Command::Older(OlderCommand::ReadTo { message: message_id() })),
         "message.edit" => edit(fields),
-        "message.delete" => message_id().map_or_else(Vec::new, |id| {
-            silent(Command::Older(OlderCommand::DeleteOwn { id }))
-        }),
+        "message.delete" => message_id()
+            .map_or_else(Vec::new, |id| silent(Command::Older(OlderCommand::DeleteOwn { id }))),
         _ => Vec::new(),
     }
 }
@@ -102,9 +101,7 @@ impl Dialect for Messenger {
     fn event(&self, event: &Event) -> Vec<Frame> {
         let all = |value: Value| vec![Frame::to_all(frame(&value))];
         match &event.body {
-            EventBody::MessageNew(new) => {
-                all(json!({"type": "message.new", "data": message(new)}))
-            }
+            EventBody::MessageNew(new) => all(json!({"type": "message.new", "data": message(new)})),
             EventBody::MessageEdited(edited) => {
                 all(json!({"type": "message.edited", "data": message(edited)}))
             }

@@ -152,16 +152,14 @@ pub struct Within<'a> {
 
 /// A room in a list.
 pub fn room(found: &ConversationView, within: &Within<'_>, faces: &Faces) -> Value {
-    let people: Vec<Face> =
-        within.people.iter().filter_map(|id| faces.get(id)).cloned().collect();
+    let people: Vec<Face> = within.people.iter().filter_map(|id| faces.get(id)).cloned().collect();
     let kind = room_type(found);
     let name = match (found.title.as_str(), &found.name) {
         ("", Some(name)) => name.clone(),
         ("", None) => people.iter().map(Face::full_name).collect::<Vec<_>>().join(", "),
         (title, _) => title.to_owned(),
     };
-    let subject =
-        (kind == "forum_subject").then(|| json!({"id": found.id.0, "name": name}));
+    let subject = (kind == "forum_subject").then(|| json!({"id": found.id.0, "name": name}));
     let last = within.last_message.map(|last| {
         let face = face_of(faces, last.sender.as_ref().map(|sender| sender.id));
         json!({

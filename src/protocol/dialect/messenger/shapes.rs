@@ -94,7 +94,12 @@ impl Extras {
         let forwarded = self.forwarded_from.and_then(|(_, sender)| sender);
         let receipts = self.receipts.iter().map(|receipt| receipt.user);
         let reactions = self.reactions.iter().map(|reaction| reaction.user);
-        [sender, replied, forwarded].into_iter().flatten().chain(receipts).chain(reactions).collect()
+        [sender, replied, forwarded]
+            .into_iter()
+            .flatten()
+            .chain(receipts)
+            .chain(reactions)
+            .collect()
     }
 }
 
