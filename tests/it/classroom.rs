@@ -6,7 +6,7 @@ use switchboard::clock;
 use switchboard::models::user::{self, ProfileChange};
 
 use crate::harness::people::Person;
-use crate::harness::rest::{Rest, keys};
+use crate::harness::older::{Rest, keys};
 use crate::harness::server::Server;
 use crate::harness::socket::{Socket, until};
 
@@ -81,8 +81,9 @@ async fn is_silent(socket: &mut Socket, why: &str) {
 async fn forum(name: &str, people: &[&Person]) -> i64 {
     let mut socket = people[0].connects().await;
     let topic = socket.opens_room(name, &people[1..]).await;
-    let found = Rest::bearer(people[0]).get(200, &format!("/api/v1/conversations/{}", &topic[5..]));
-    found.await["id"].as_str().unwrap().parse().unwrap()
+    let path = format!("/api/v1/conversations/{}", &topic["chat:".len()..]);
+    let found = Rest::bearer(people[0]).get(200, &path).await;
+    found["id"].as_str().unwrap().parse().unwrap()
 }
 
 async fn entitles(server: &Server, person: &Person, title: &str) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::people::Person;
-use crate::harness::rest::{Rest, keys};
+use crate::harness::older::{Rest, keys};
 use crate::harness::server::Server;
 use crate::harness::socket::Socket;
 

@@ -7,8 +7,9 @@ pub mod browser;
 pub mod child;
 pub mod engines;
 pub mod history;
+pub mod older;
 pub mod people;
-pub mod rest;
+
 pub mod seeded;
 pub mod server;
 pub mod socket;
