@@ -108,7 +108,12 @@ fn at() -> NaiveDateTime {
 }
 
 fn alice() -> PersonView {
-    PersonView { id: UserId(2), username: "alice".into(), display_name: "Alice".into(), profile: None }
+    PersonView {
+        id: UserId(2),
+        username: "alice".into(),
+        display_name: "Alice".into(),
+        profile: None,
+    }
 }
 
 fn bob() -> PersonView {

@@ -233,9 +233,8 @@ impl Session {
         let topic = request.topic.or_else(|| self.lone.as_deref().cloned());
         // Nobody has no account to be counted by, so their address is.
         let guest = self.place.as_ref().filter(|_| who.is_nobody());
-        let allowed = guest.map_or(Ok(()), |place| {
-            self.house.throttles.guest_message(place.address())
-        });
+        let allowed =
+            guest.map_or(Ok(()), |place| self.house.throttles.guest_message(place.address()));
         let done = match allowed {
             Ok(()) => self.dispatch(who, topic, request.memo, request.command, ctx),
             Err(refusal) => Err(Box::new((request.memo, topic, refusal))),

@@ -165,8 +165,7 @@ fn with_any_origin(mut response: HttpResponse) -> HttpResponse {
 /// Whether the chat is online.
 pub async fn status() -> HttpResponse {
     with_any_origin(
-        HttpResponse::Ok()
-            .json(json!({"status": "online", "message": "Chat server is running"})),
+        HttpResponse::Ok().json(json!({"status": "online", "message": "Chat server is running"})),
     )
 }
 

@@ -108,11 +108,7 @@ const fn native(serves: Serves, roles: &'static [Role]) -> Choice {
     Choice { shown: &[], serves, admits: Admits::SignedIn, origins: Origins::Usual, roles }
 }
 
-const fn row(
-    route: &'static str,
-    example: &'static str,
-    choices: &'static [Choice],
-) -> PathRow {
+const fn row(route: &'static str, example: &'static str, choices: &'static [Choice]) -> PathRow {
     PathRow { route, example, choices }
 }
 

@@ -45,9 +45,9 @@ impl Delivery {
 
     /// Its frames in another manner: made by `make` once, and the same for all from then on.
     pub fn forms(&self, manner: Manner, make: impl FnOnce(&Event) -> Vec<Form>) -> &[Form] {
-        let slots = self.forms.get_or_init(|| {
-            std::iter::repeat_with(OnceLock::new).take(Manner::slots()).collect()
-        });
+        let slots = self
+            .forms
+            .get_or_init(|| std::iter::repeat_with(OnceLock::new).take(Manner::slots()).collect());
         slots.get(manner.slot()).map_or(&[], |slot| slot.get_or_init(|| make(&self.event)))
     }
 }

@@ -120,9 +120,9 @@ pub fn of_path(
         .order(sql::<Text>(hour))
         .select((sql::<Text>(hour), count_star(), sql::<BigInt>(SUCCEEDED)))
         .load(c))?;
-    let hourly = counts.into_iter().map(|(hour, total, successful)| {
-        Ok(Hour { begins: beginning(&hour)?, total, successful })
-    });
+    let hourly = counts
+        .into_iter()
+        .map(|(hour, total, successful)| Ok(Hour { begins: beginning(&hour)?, total, successful }));
     Ok(PathStatistics {
         total,
         successful: successful.unwrap_or(0),

@@ -45,9 +45,7 @@ impl<'a> Turn<'a> {
         };
         let other = &self.others[index];
         match user {
-            Some(one) if other.named.contains(&one) => {
-                collect(batch, manner, user)
-            }
+            Some(one) if other.named.contains(&one) => collect(batch, manner, user),
             _ => other.frames.clone(),
         }
     }
@@ -84,4 +82,3 @@ fn join(frames: &[Bytes]) -> Bytes {
     }
     joined.freeze()
 }
-
