@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod chat;
+pub mod contacts;
 pub mod cookies;
 pub mod diagnostics;
 pub mod error;
@@ -25,6 +26,7 @@ pub mod paths;
 pub mod peer;
 pub mod people;
 pub mod profile;
+pub mod profiles;
 pub mod renewal;
 pub mod rest;
 pub mod routes;

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, diagnostics, lobby, members, messages, middleware, openapi, operations, pages,
-    sessions, tokens, upgrade,
+    accounts, chat, contacts, diagnostics, lobby, members, messages, middleware, openapi,
+    operations, pages, profiles, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -37,7 +37,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, LOBBY];
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, PEOPLE, LOBBY];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -131,6 +131,24 @@ const LOBBY: &[Route] = &[
     row("GET", "/chat/diagnostics", Access::Anyone),
 ];
 
+/// People: oneself and others.
+#[rustfmt::skip]
+const PEOPLE: &[Route] = &[
+    row("GET", "/api/v1/profile", Access::SignedIn),
+    row("PATCH", "/api/v1/profile", Access::SignedIn),
+    row("GET", "/api/v1/settings", Access::SignedIn),
+    row("PATCH", "/api/v1/settings", Access::SignedIn),
+    row("POST", "/api/v1/settings/reset", Access::SignedIn),
+    row("GET", "/api/v1/presence", Access::SignedIn),
+    row("GET", "/api/v1/users/{id}", Access::SignedIn),
+    row("GET", "/api/v1/contacts", Access::SignedIn),
+    row("POST", "/api/v1/contacts", Access::SignedIn),
+    row("PATCH", "/api/v1/contacts/{user}", Access::SignedIn),
+    row("DELETE", "/api/v1/contacts/{user}", Access::SignedIn),
+    row("POST", "/api/v1/contacts/{user}/block", Access::SignedIn),
+    row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -168,6 +186,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     accounts::configure(cfg);
     sessions::configure(cfg);
     tokens::configure(cfg);
+    profiles::configure(cfg);
+    contacts::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);

@@ -1,5 +1,7 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod people;
+
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -8,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -64,6 +67,8 @@ pub enum EventBody {
         from: UserId,
         data: Option<Arc<RawValue>>,
     },
+    /// On a person's inbox: what they changed about themselves.
+    People(PeopleEvent),
 }
 
 impl EventBody {
@@ -83,6 +88,7 @@ impl EventBody {
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
+            Self::People(event) => event.name(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod child;
 pub mod engines;
 pub mod history;
 pub mod people;
+pub mod rest;
 pub mod seeded;
 pub mod server;
 pub mod socket;
