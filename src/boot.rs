@@ -22,6 +22,7 @@ use crate::actors::house::House;
 use crate::actors::housekeeping;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
+use crate::actors::online::Online;
 use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
 use crate::actors::throttle::Throttles;
@@ -162,6 +163,7 @@ fn furnish(
     config: &Config,
     store: Store,
     tokens: &Arc<Tokens>,
+    node: &str,
 ) -> Result<(Arc<House>, std::thread::JoinHandle<()>), String> {
     let exchange = Arc::new(Exchange::new(config.workers));
     let authenticator = Arc::new(Authenticator::new(Arc::clone(tokens)));
@@ -181,6 +183,8 @@ fn furnish(
     }
     let layer: Arc<dyn ChannelLayer> = Arc::new(Memory::new(ear));
     let epoch = store.epoch();
+    // On SQLite there is no other process to tell.
+    let node = (store.engine() == Engine::Postgres).then(|| node.to_owned());
     let (lane, writer) =
         Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer))
             .map_err(|fault| format!("the writer cannot start: {fault}"))?;
@@ -194,6 +198,7 @@ fn furnish(
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
+        online: Online::new(config.presence_grace, node),
         draining: AtomicBool::new(false),
         lobby: OnceCell::new(),
         epoch,
@@ -240,7 +245,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
     });
     let store = store.await.map_err(|fault| format!("the store cannot be opened: {fault}"))??;
     let tokens = Arc::new(Tokens::new(token_settings(&config)));
-    let (house, writer) = furnish(&config, store, &tokens)?;
+    let (house, writer) = furnish(&config, store, &tokens, &node)?;
     let owners_arbiter = Arbiter::new();
     house.owners.start(&house, &owners_arbiter.handle());
     let state = State {
@@ -370,6 +375,7 @@ impl Running {
         self.server.await.map_err(|fault| format!("the server failed: {fault}"))?;
         let house = &self.house;
         house.recorder.flush(&house.lane).await;
+        house.online.finish(&house.lane).await;
         let node = self.node.clone();
         // The writer works in order: once this is done, so is everything before it.
         let left = house.lane.write(move |conn| Ok(facts::leave(conn, &node)?)).await;

@@ -107,6 +107,8 @@ ids! {
     MessageId,
     /// A row of the `topics` table: an ordered journal.
     TopicId,
+    /// What a person has noted about another: contact, favorite, block.
+    ContactId,
     /// A recorded connection attempt.
     AttemptId,
     /// An ambulance or other unit that takes orders.

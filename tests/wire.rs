@@ -3,6 +3,9 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/people.rs"]
+mod people;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -203,6 +206,8 @@ fn events() -> Vec<Event> {
         | EventBody::MemberRemoved { .. }
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
+        // Parts with a file of their own have their places there.
+        EventBody::People(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -213,6 +218,7 @@ fn events() -> Vec<Event> {
             let (topic, seq) = place(&body);
             Event { topic, seq, at: at(), body }
         })
+        .chain(people::events())
         .collect()
 }
 
@@ -284,8 +290,10 @@ fn every_server_frame_is_written_as_its_fixture_says() {
 
 #[test]
 fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
-    let source = include_str!("../src/protocol/event.rs");
-    assert_eq!(events().len(), source.matches(" => \"").count());
+    let sources =
+        [include_str!("../src/protocol/event.rs"), include_str!("../src/protocol/event/people.rs")];
+    let named = sources.map(|source| source.matches(" => \"").count());
+    assert_eq!(events().len(), named.iter().sum::<usize>());
     for event in events() {
         let frame: Value = serde_json::from_str(&frame::event(&event)).unwrap();
         assert_eq!(frame["type"], event.body.name());

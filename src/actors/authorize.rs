@@ -4,8 +4,10 @@
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{self, Action, Grant, Relation, Subject};
-use crate::ids::TopicId;
+use crate::ids::{TopicId, UserId};
+use crate::models::contact;
 use crate::models::conversation::{self, Conversation};
+use crate::models::error::StoreError;
 use crate::models::membership::{self as rows, MembershipRow};
 use crate::models::store::DbConn;
 use crate::protocol::refusal::Refusal;
@@ -48,6 +50,18 @@ fn relation_of(kind: ConversationKind, role: MemberRole) -> Relation {
     }
 }
 
+/// Whether it is direct and one of the two has blocked the other. Others pay nothing for it.
+fn is_barred(
+    conn: &mut DbConn,
+    conversation: &Conversation,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    match conversation.peer_of(user) {
+        Some(peer) => Ok(!contact::barred(conn, user, &[peer])?.is_empty()),
+        None => Ok(false),
+    }
+}
+
 /// Finds a topic and the asker's relation to it.
 ///
 /// # Errors
@@ -67,6 +81,7 @@ pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admissi
         conversation::by_key(conn, key)?.ok_or_else(|| Fault::Refused(Refusal::not_found()))?;
     let membership = rows::membership(conn, conversation.id, who.user)?;
     let relation = match &membership {
+        Some(_) if is_barred(conn, &conversation, who.user)? => Relation::Barred,
         Some(membership) => relation_of(conversation.kind, membership.role),
         None if conversation.is_public && who.is_nobody() && conversation.is_lobby() => {
             Relation::Guest

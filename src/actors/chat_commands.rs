@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use crate::actors::authorize::{admit, admit_for, require};
+use crate::actors::contact_commands::may_bring;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
 use crate::actors::older_commands;
+use crate::actors::people_commands;
 use crate::actors::post::{check_client_id, check_content, delivery};
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
@@ -108,6 +110,7 @@ impl CommandJob {
                 change_conversation(conn, who, self.topic()?, change)
             }
             Command::ConversationJoin(_) => membership::join(conn, who, self.topic()?),
+            Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
             Command::Older(older) => older_commands::perform(conn, who, self.topic()?, older),
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),
@@ -204,12 +207,13 @@ pub fn note(
     Ok(Event { topic: conversation.topic(), seq: Some(seq), at, body })
 }
 
-/// The message in question and how the asker relates to it.
-pub(super) fn own_message(
+/// The message in question and how the asker, who wants `to` do something, relates to it.
+fn own_message(
     conn: &mut DbConn,
     who: &Identity,
     topic: &Topic,
     id: MessageId,
+    to: Action,
 ) -> Result<(Conversation, MessageRow, Relation), Fault> {
     let admission = admit(conn, who, topic)?;
     let conversation = admission.conversation()?.clone();
@@ -219,7 +223,9 @@ pub(super) fn own_message(
         .filter(|row| row.conversation_id == conversation.id && row.deleted_at.is_none())
         .ok_or_else(|| Fault::Refused(Refusal::not_found()))?;
     let mine = row.sender_id == Some(who.user);
-    let relation = if mine { Relation::Author } else { admission.relation };
+    // Changing what was said is one more way to talk; taking it back is none.
+    let is_author = mine && (to == Action::Delete || admission.relation != Relation::Barred);
+    let relation = if is_author { Relation::Author } else { admission.relation };
     Ok((conversation, row, relation))
 }
 
@@ -231,7 +237,7 @@ fn edit_message(
     content_bytes: usize,
 ) -> Result<Effect, Fault> {
     check_content(&edit.content, content_bytes)?;
-    let (conversation, row, relation) = own_message(conn, who, topic, edit.id)?;
+    let (conversation, row, relation) = own_message(conn, who, topic, edit.id, Action::Edit)?;
     require(who, TopicKind::Chat, Action::Edit, relation)?;
     let view = message::edit(conn, row.id, &edit.content, clock::now_naive())?;
     let body = EventBody::MessageEdited(view);
@@ -245,7 +251,7 @@ pub(super) fn delete_message(
     topic: &Topic,
     delete: &MessageDelete,
 ) -> Result<Effect, Fault> {
-    let (conversation, row, relation) = own_message(conn, who, topic, delete.id)?;
+    let (conversation, row, relation) = own_message(conn, who, topic, delete.id, Action::Delete)?;
     require(who, TopicKind::Chat, Action::Delete, relation)?;
     message::delete(conn, row.id, who.user, clock::now_naive())?;
     let body = EventBody::MessageDeleted { id: row.id, by: Some(who.user) };
@@ -338,6 +344,13 @@ fn create_conversation(
     {
         let taken = Refusal::field("data.name", "not taken by another room");
         return Err(Refusal { code: Code::Conflict, ..taken }.into());
+    }
+    let is_there = match direct {
+        Some((one, other)) => conversation::direct_between(conn, one, other)?.is_some(),
+        None => false,
+    };
+    if !is_there {
+        may_bring(conn, who, &others, direct.is_some(), "data.members")?;
     }
     let (made, is_new) = conversation::open(
         conn,

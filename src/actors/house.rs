@@ -10,6 +10,7 @@ use crate::actors::authenticate::Authenticator;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
+use crate::actors::online::Online;
 use crate::actors::owners::Owners;
 use crate::actors::recorder::Recorder;
 use crate::actors::throttle::{Rate, Throttles};
@@ -56,6 +57,8 @@ pub struct House {
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,
+    /// Who has a connection open.
+    pub online: Online,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Set once the room without sign-in is known to be there.

@@ -41,6 +41,7 @@ pub async fn run(house: Arc<House>, node: String) {
         tokio::select! {
             _ = flush.tick() => {
                 house.recorder.flush(&house.lane).await;
+                house.online.flush(&house.lane).await;
                 heeded.look(&house).await;
                 let metrics = Metrics::get();
                 metrics.writer_queue.set(house.lane.depth() as f64);

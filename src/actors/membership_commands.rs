@@ -2,6 +2,7 @@
 
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::chat_commands::{Effect, Noted, note};
+use crate::actors::contact_commands::may_bring;
 use crate::actors::lane::Fault;
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
@@ -56,7 +57,11 @@ pub fn seat_members(
     Ok(())
 }
 
-fn tell_inbox(
+/// Appends one entry to a person's inbox and returns the event it stands for.
+///
+/// # Errors
+/// When the database failed.
+pub fn tell_inbox(
     conn: &mut DbConn,
     actor: UserId,
     to: UserId,
@@ -101,6 +106,7 @@ pub fn add(
     if user::by_id(conn, add.user)?.is_none_or(|user| !user.is_active) {
         return Err(Refusal::field("data.user", "someone who has an account").into());
     }
+    may_bring(conn, who, &[add.user], false, "data.user")?;
     let mut events = Vec::new();
     seat_members(conn, who, conversation, &[(add.user, role)], &mut events)?;
     if events.is_empty() {

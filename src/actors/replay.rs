@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_people::PeopleRows;
 use crate::actors::seats::Hole;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::layer::contract::Delivery;
@@ -51,7 +52,7 @@ pub fn page(
 ) -> Result<Vec<Event>, StoreError> {
     let mut entries = journal::since(conn, journal, after, PAGE)?;
     entries.retain(|entry| entry.seq <= up_to);
-    let rows = Rows::load(conn, &entries)?;
+    let rows = Rows::load(conn, topic, &entries)?;
     Ok(entries.into_iter().filter_map(|entry| rows.event(topic, &entry)).collect())
 }
 
@@ -72,10 +73,11 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
+    own: PeopleRows,
 }
 
 impl Rows {
-    fn load(conn: &mut DbConn, entries: &[Entry]) -> Result<Self, StoreError> {
+    fn load(conn: &mut DbConn, topic: &Topic, entries: &[Entry]) -> Result<Self, StoreError> {
         let ids = |kinds: &[&str]| -> HashSet<i64> {
             entries
                 .iter()
@@ -96,6 +98,7 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
+            own: PeopleRows::load(conn, topic, entries)?,
         })
     }
 
@@ -145,7 +148,7 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return None,
+            _ => return self.own.body(entry),
         })
     }
 }

@@ -10,10 +10,12 @@ use crate::actors::authenticate::Credential;
 use crate::actors::chat_reads;
 use crate::actors::fanout::with_floor;
 use crate::actors::mail::{Answer, Perform, ReplyTo, answer, done};
+use crate::actors::people_reads;
 use crate::actors::session::Session;
 use crate::actors::session_topics::Unsubscribed;
 use crate::auth::identity::Identity;
 use crate::clock;
+use crate::models::store::DbConn;
 use crate::protocol::command::{self, AuthRefresh, Command};
 use crate::protocol::frame::{self, Reference};
 use crate::protocol::refusal::Refusal;
@@ -82,6 +84,17 @@ impl Session {
                     lane.read(move |conn| chat_reads::conversations(conn, &who))
                         .await
                         .map(|entries| answer(&entries))
+                };
+                self.reply_later(reference, None, reading, ctx);
+            }
+            (Command::People(question), _) if question.is_question() => {
+                let house = Arc::clone(&self.house);
+                let reading = async move {
+                    let online = Arc::clone(&house);
+                    let read = move |conn: &mut DbConn| {
+                        people_reads::answer_to(conn, &online.online, &who, &question)
+                    };
+                    house.lane.read(read).await
                 };
                 self.reply_later(reference, None, reading, ctx);
             }

@@ -129,6 +129,9 @@ impl Place {
         address: IpAddr,
         user: Option<UserId>,
     ) -> Self {
+        if let Some(user) = user {
+            house.online.arrive(user);
+        }
         Self { house, address, user }
     }
 
@@ -141,6 +144,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.house.throttles.exit(self.address, self.user);
+        if let Some(user) = self.user {
+            self.house.online.depart(user);
+        }
     }
 }
 

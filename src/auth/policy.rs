@@ -51,6 +51,10 @@ pub enum Action {
     Create,
     Join,
     Leave,
+    SeeProfile,
+    SeeDetails,
+    ChangeProfile,
+    KeepContacts,
 }
 
 impl Action {
@@ -71,6 +75,10 @@ impl Action {
         Self::Create,
         Self::Join,
         Self::Leave,
+        Self::SeeProfile,
+        Self::SeeDetails,
+        Self::ChangeProfile,
+        Self::KeepContacts,
     ];
 
     /// The action as people say it, after "may not".
@@ -91,6 +99,10 @@ impl Action {
             Self::Create => "create",
             Self::Join => "join",
             Self::Leave => "leave",
+            Self::SeeProfile => "see the profile",
+            Self::SeeDetails => "see the details",
+            Self::ChangeProfile => "change the profile",
+            Self::KeepContacts => "change the contacts",
         }
     }
 }
@@ -115,6 +127,10 @@ pub enum Relation {
     Oneself,
     /// They are of the unit's crew.
     Crew,
+    /// The person has them among their contacts.
+    Contact,
+    /// It is a direct conversation, and one of the two has blocked the other.
+    Barred,
 }
 
 impl Relation {
@@ -130,6 +146,8 @@ impl Relation {
         Self::Owner,
         Self::Oneself,
         Self::Crew,
+        Self::Contact,
+        Self::Barred,
     ];
 }
 
@@ -358,7 +376,8 @@ mod tests {
 
     #[test]
     fn what_one_may_not_see_is_not_found_whatever_one_wants_with_it() {
-        for action in Action::ALL.iter().copied().filter(|action| *action != Action::Create) {
+        let for_all = [Action::Create, Action::SeeProfile];
+        for action in Action::ALL.iter().copied().filter(|action| !for_all.contains(action)) {
             for kind in [TopicKind::Chat, TopicKind::Inbox, TopicKind::Dashboard, TopicKind::Unit] {
                 let answer = code(kind, action, Role::Paramedic, Relation::Stranger);
                 assert_eq!(answer, Some(Code::NotFound), "{kind:?} {action:?}");

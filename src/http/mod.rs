@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod chat;
 pub mod classroom;
+pub mod contacts;
 pub mod cookies;
 pub mod diagnostics;
 pub mod drf;
@@ -28,6 +29,7 @@ pub mod paths;
 pub mod peer;
 pub mod people;
 pub mod profile;
+pub mod profiles;
 pub mod renewal;
 pub mod rest;
 pub mod routes;

@@ -14,7 +14,9 @@ use utoipa::{Modify, OpenApi};
 use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
-use crate::http::{accounts, chat, diagnostics, members, messages, passwords, people, sessions};
+use crate::http::{
+    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, sessions,
+};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The ways to show a credential, as the description names them.
@@ -74,7 +76,8 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
 struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
-const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[];
+const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
+    &[profiles::Description::openapi, contacts::Description::openapi];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

@@ -5,14 +5,12 @@
 use std::fmt::Write;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use crate::auth::identity::{Identity, Role};
-use crate::http::error::Answered;
 use crate::http::extract::MaybeCaller;
 use crate::http::login_pages;
 use crate::http::page_frame::{STYLE, STYLE_PATH, escape, page, redirect};
-use crate::http::state::State;
 
 /// One row of [`PAGES`].
 #[derive(Debug)]

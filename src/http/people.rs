@@ -1,10 +1,13 @@
 //! People over REST: find someone; and for admins, roles and shutting accounts out or in.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use log::info;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::actors::people_reads;
 use crate::auth::identity::{Identity, Role};
 use crate::clock;
 use crate::http::error::{Answered, ErrorBody};
@@ -16,7 +19,8 @@ use crate::models::login;
 use crate::models::store::DbConn;
 use crate::models::user;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::views::{AccountView, PersonView};
+use crate::protocol::views::AccountView;
+use crate::protocol::views::people::PersonCard;
 
 /// The shortest text searched for, in characters.
 const MIN_SEARCH_CHARS: usize = 2;
@@ -43,7 +47,7 @@ pub struct SearchQuery {
 /// Who was found, at most 20.
 #[derive(Serialize, ToSchema)]
 pub struct PeopleAnswer {
-    pub users: Vec<PersonView>,
+    pub users: Vec<PersonCard>,
 }
 
 /// The role to give.
@@ -58,7 +62,7 @@ pub struct RoleBody {
     responses((status = 200, body = PeopleAnswer), (status = 400, body = ErrorBody)))]
 pub async fn search(
     state: web::Data<State>,
-    _who: Caller,
+    who: Caller,
     Query(query): Query<SearchQuery>,
 ) -> Answered<web::Json<PeopleAnswer>> {
     let text = query.q.trim().to_owned();
@@ -66,9 +70,12 @@ pub async fn search(
     {
         return Err(Refusal::field("q", "2 to 150 characters").into());
     }
-    let find = move |conn: &mut DbConn| Ok(user::search(conn, &text, SEARCH_LIMIT)?);
-    let found = state.house.lane.read(find).await?;
-    Ok(web::Json(PeopleAnswer { users: found.iter().map(user::person).collect() }))
+    let house = Arc::clone(&state.house);
+    let find = move |conn: &mut DbConn| {
+        let found = user::search(conn, &text, SEARCH_LIMIT)?;
+        people_reads::cards(conn, &house.online, &who, &found)
+    };
+    Ok(web::Json(PeopleAnswer { users: state.house.lane.read(find).await? }))
 }
 
 /// The account an admin acts on; their own is refused, so that none locks themselves out.

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, classroom, diagnostics, lobby, members, messages, messenger, middleware,
-    openapi, operations, pages, sessions, tokens, upgrade,
+    accounts, chat, classroom, contacts, diagnostics, lobby, members, messages, messenger,
+    middleware, openapi, operations, pages, profiles, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -39,7 +39,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
 pub const ROUTES: &[&[Route]] =
-    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, LOBBY, messenger::ROUTES, classroom::ROUTES];
+    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, PEOPLE, LOBBY, messenger::ROUTES, classroom::ROUTES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -133,6 +133,24 @@ const LOBBY: &[Route] = &[
     row("GET", "/chat/diagnostics", Access::Anyone),
 ];
 
+/// People: oneself and others.
+#[rustfmt::skip]
+const PEOPLE: &[Route] = &[
+    row("GET", "/api/v1/profile", Access::SignedIn),
+    row("PATCH", "/api/v1/profile", Access::SignedIn),
+    row("GET", "/api/v1/settings", Access::SignedIn),
+    row("PATCH", "/api/v1/settings", Access::SignedIn),
+    row("POST", "/api/v1/settings/reset", Access::SignedIn),
+    row("GET", "/api/v1/presence", Access::SignedIn),
+    row("GET", "/api/v1/users/{id}", Access::SignedIn),
+    row("GET", "/api/v1/contacts", Access::SignedIn),
+    row("POST", "/api/v1/contacts", Access::SignedIn),
+    row("PATCH", "/api/v1/contacts/{user}", Access::SignedIn),
+    row("DELETE", "/api/v1/contacts/{user}", Access::SignedIn),
+    row("POST", "/api/v1/contacts/{user}/block", Access::SignedIn),
+    row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -170,6 +188,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     accounts::configure(cfg);
     sessions::configure(cfg);
     tokens::configure(cfg);
+    profiles::configure(cfg);
+    contacts::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);

@@ -21,6 +21,14 @@ pub mod user;
 
 pub mod login;
 
+pub mod profile;
+
+pub mod client_settings;
+
+pub mod contact;
+
+pub mod online;
+
 pub mod conversation;
 
 pub mod membership;

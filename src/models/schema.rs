@@ -216,6 +216,67 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    profiles (user_id) {
+        user_id -> BigInt,
+        avatar -> Nullable<Text>,
+        status_message -> Text,
+        bio -> Text,
+        date_of_birth -> Nullable<Text>,
+        country -> Text,
+        city -> Text,
+        website -> Text,
+        show_phone_number -> Bool,
+        show_last_seen -> Bool,
+        show_profile_photo -> Bool,
+        show_read_receipts -> Bool,
+        allow_calls -> Bool,
+        allow_group_invite -> Bool,
+        last_seen_at -> Nullable<Timestamp>,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    client_settings (user_id) {
+        user_id -> BigInt,
+        enable_notifications -> Bool,
+        notification_sound -> Bool,
+        message_preview -> Bool,
+        enter_to_send -> Bool,
+        auto_download_photos -> Bool,
+        auto_download_videos -> Bool,
+        auto_download_files -> Bool,
+        two_factor_enabled -> Bool,
+        show_typing_indicator -> Bool,
+        theme -> Text,
+        font_size -> Text,
+        language -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    contacts (id) {
+        id -> BigInt,
+        owner_id -> BigInt,
+        person_id -> BigInt,
+        nickname -> Text,
+        is_listed -> Bool,
+        is_favorite -> Bool,
+        is_blocked -> Bool,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    people_online (node_id, user_id) {
+        node_id -> Text,
+        user_id -> BigInt,
+    }
+}
+
 diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
@@ -232,11 +293,17 @@ diesel::joinable!(twin_sends -> messages (message_id));
 diesel::joinable!(locked_threads -> messages (message_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
+diesel::joinable!(profiles -> users (user_id));
+diesel::joinable!(client_settings -> users (user_id));
+diesel::joinable!(contacts -> users (person_id));
+diesel::joinable!(people_online -> nodes (node_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     api_tokens,
+    client_settings,
     connection_attempts,
+    contacts,
     conversations,
     facts,
     journal,
@@ -247,6 +314,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     nodes,
     notices,
     password_resets,
+    people_online,
+    profiles,
     refresh_tokens,
     topics,
     twin_sends,

@@ -4,6 +4,7 @@
 //! refusal names the field and the rule.
 
 pub mod older;
+pub mod people;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::older::OlderCommand;
+use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -185,6 +187,7 @@ pub enum Command {
     ConversationLeave(Membership),
     /// What only older clients ask for; no frame of the native protocol can say it.
     Older(OlderCommand),
+    People(PeopleCommand),
 }
 
 /// One row of [`COMMANDS`].
@@ -205,7 +208,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {
@@ -240,6 +243,30 @@ const CHAT: &[CommandRow] = &[
     row("conversation.join", true, |raw| read_data(raw).map(Command::ConversationJoin)),
     row("conversation.leave", true, |raw| read_data(raw).map(Command::ConversationLeave)),
 ];
+
+/// People: oneself and others.
+#[rustfmt::skip]
+const PEOPLE: &[CommandRow] = &[
+    row("profile.show", false, |raw| about_people(raw, PeopleCommand::ProfileShow)),
+    row("profile.change", false, |raw| about_people(raw, PeopleCommand::ProfileChange)),
+    row("settings.show", false, |_| Ok(Command::People(PeopleCommand::SettingsShow))),
+    row("settings.change", false, |raw| about_people(raw, PeopleCommand::SettingsChange)),
+    row("settings.reset", false, |_| Ok(Command::People(PeopleCommand::SettingsReset))),
+    row("presence.ask", false, |raw| about_people(raw, PeopleCommand::PresenceAsk)),
+    row("contact.list", false, |raw| about_people(raw, PeopleCommand::ContactList)),
+    row("contact.add", false, |raw| about_people(raw, PeopleCommand::ContactAdd)),
+    row("contact.change", false, |raw| about_people(raw, PeopleCommand::ContactChange)),
+    row("contact.remove", false, |raw| about_people(raw, PeopleCommand::ContactRemove)),
+    row("contact.block", false, |raw| about_people(raw, PeopleCommand::ContactBlock)),
+    row("contact.unblock", false, |raw| about_people(raw, PeopleCommand::ContactUnblock)),
+];
+
+fn about_people<T: DeserializeOwned>(
+    raw: Option<&RawValue>,
+    command: fn(T) -> PeopleCommand,
+) -> Result<Command, Refusal> {
+    read_data(raw).map(command).map(Command::People)
+}
 
 /// Reads the command of type `kind` from its `data`.
 ///

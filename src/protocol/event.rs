@@ -1,6 +1,7 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
 pub mod older;
+pub mod people;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::clock;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::event::older::OlderEvent;
+use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -69,6 +71,8 @@ pub enum EventBody {
     },
     /// Ephemeral; for clients of older systems alone.
     Older(OlderEvent),
+    /// On a person's inbox: what they changed about themselves.
+    People(PeopleEvent),
 }
 
 impl EventBody {
@@ -94,6 +98,7 @@ impl EventBody {
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
             Self::Older(event) => event.name(),
+            Self::People(event) => event.name(),
         }
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use switchboard::clock;
 use switchboard::models::user::{self, ProfileChange};
 
-use crate::harness::people::Person;
 use crate::harness::older::{Rest, keys};
+use crate::harness::people::Person;
 use crate::harness::server::Server;
 use crate::harness::socket::{Socket, until};
 

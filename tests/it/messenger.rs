@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::people::Person;
 use crate::harness::older::{Rest, keys};
+use crate::harness::people::Person;
 use crate::harness::server::Server;
 use crate::harness::socket::Socket;
 

@@ -15,12 +15,15 @@ const OWNER: Who = Who::Relation(Relation::Owner);
 const GUEST: Who = Who::Anyone(Relation::Guest);
 const VISITOR: Who = Who::Relation(Relation::Visitor);
 const ONESELF: Who = Who::Relation(Relation::Oneself);
+const CONTACT: Who = Who::Relation(Relation::Contact);
+const BARRED: Who = Who::Relation(Relation::Barred);
 const CREW: Who = Who::Relation(Relation::Crew);
 
-const READERS: &[Who] = &[GUEST, VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const READERS: &[Who] = &[GUEST, VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARRED];
 const POSTERS: &[Who] = &[GUEST, VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
+const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
@@ -30,7 +33,7 @@ const UNIT_OR_SERVER: &[Who] =
 const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER, Who::Server];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
-pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, DISPATCH];
+pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, PEOPLE, DISPATCH];
 
 /// All rules, one after the other.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
@@ -45,7 +48,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Post, POSTERS),
     (TopicKind::Chat, Action::Edit, &[AUTHOR]),
     (TopicKind::Chat, Action::Delete, &[AUTHOR, ADMIN, OWNER]),
-    (TopicKind::Chat, Action::MarkRead, MEMBERS),
+    (TopicKind::Chat, Action::MarkRead, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::Typing, SPEAKERS),
     (TopicKind::Chat, Action::Publish, SPEAKERS_OR_SERVER),
     (TopicKind::Chat, Action::AddMember, KEEPERS),
@@ -69,6 +72,15 @@ const PERSONAL: &[Rule] = &[
     (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Publish, &[Who::Server]),
+];
+
+/// People: what they show, and to whom. Each person's entries stand under their inbox.
+#[rustfmt::skip]
+const PEOPLE: &[Rule] = &[
+    (TopicKind::Inbox, Action::SeeProfile, &[Who::AnyoneSignedIn]),
+    (TopicKind::Inbox, Action::SeeDetails, &[CONTACT, ONESELF]),
+    (TopicKind::Inbox, Action::ChangeProfile, &[ONESELF]),
+    (TopicKind::Inbox, Action::KeepContacts, &[ONESELF]),
 ];
 
 /// The boards.

@@ -59,6 +59,11 @@ impl Database {
         Some(Self { url, folder: None, postgres_name: Some(name) })
     }
 
+    /// Another's database, which stays when this value goes.
+    pub fn borrowed(url: &str) -> Self {
+        Self { url: url.to_owned(), folder: None, postgres_name: None }
+    }
+
     /// The SQLite file.
     pub fn path(&self) -> PathBuf {
         self.folder.as_ref().expect("a SQLite database").path().join("test.db")

@@ -10,6 +10,7 @@ pub mod history;
 pub mod older;
 pub mod people;
 
+pub mod rest;
 pub mod seeded;
 pub mod server;
 pub mod socket;

@@ -60,6 +60,11 @@ impl Server {
         Self { address, addresses, house, stop, thread: Some(thread), database: Some(database) }
     }
 
+    /// One more process on the database of another, which must outlive it.
+    pub async fn start_beside(url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_on(Database::borrowed(url), settings).await
+    }
+
     /// Someone with the role of a member.
     pub async fn person(&self, name: &str) -> Person {
         self.person_as(name, Role::Member).await

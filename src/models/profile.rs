@@ -1,0 +1,188 @@
+//! The `profiles` table: what people say of themselves, what they show, when they were last here.
+//!
+//! Most people have no row, which stands for one of defaults.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::ids::UserId;
+use crate::models::error::StoreError;
+use crate::models::schema::{profiles, users};
+use crate::models::store::{DbConn, on_engine};
+use crate::protocol::views::people::PrivacyView;
+
+/// A row of `profiles`, or what stands for a missing one.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = profiles)]
+pub struct Profile {
+    pub user_id: UserId,
+    /// A path of this server or an `https` address.
+    pub avatar: Option<String>,
+    pub status_message: String,
+    pub bio: String,
+    /// `YYYY-MM-DD`.
+    pub date_of_birth: Option<String>,
+    pub country: String,
+    pub city: String,
+    pub website: String,
+    pub show_phone_number: bool,
+    pub show_last_seen: bool,
+    pub show_profile_photo: bool,
+    pub show_read_receipts: bool,
+    pub allow_calls: bool,
+    pub allow_group_invite: bool,
+    /// When their last connection ended; kept up now and then, not at once.
+    pub last_seen_at: Option<NaiveDateTime>,
+}
+
+impl Profile {
+    /// What holds for someone who has set nothing.
+    pub fn blank(user: UserId) -> Self {
+        Self {
+            user_id: user,
+            avatar: None,
+            status_message: String::new(),
+            bio: String::new(),
+            date_of_birth: None,
+            country: String::new(),
+            city: String::new(),
+            website: String::new(),
+            show_phone_number: true,
+            show_last_seen: true,
+            show_profile_photo: true,
+            show_read_receipts: true,
+            allow_calls: true,
+            allow_group_invite: true,
+            last_seen_at: None,
+        }
+    }
+
+    /// What its owner shows and allows.
+    pub fn privacy(&self) -> PrivacyView {
+        PrivacyView {
+            show_phone_number: self.show_phone_number,
+            show_last_seen: self.show_last_seen,
+            show_profile_photo: self.show_profile_photo,
+            show_read_receipts: self.show_read_receipts,
+            allow_calls: self.allow_calls,
+            allow_group_invite: self.allow_group_invite,
+        }
+    }
+}
+
+/// Someone's profile.
+///
+/// # Errors
+/// Those of the database.
+pub fn of(conn: &mut DbConn, user: UserId) -> Result<Profile, StoreError> {
+    let row = profiles::table.find(user).select(Profile::as_select()).first(conn).optional()?;
+    Ok(row.unwrap_or_else(|| Profile::blank(user)))
+}
+
+/// The profiles of these people, one each, whether they are there or not.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_many(
+    conn: &mut DbConn,
+    users: &[UserId],
+) -> Result<HashMap<UserId, Profile>, StoreError> {
+    let mut all: HashMap<UserId, Profile> =
+        users.iter().map(|user| (*user, Profile::blank(*user))).collect();
+    if !users.is_empty() {
+        let rows: Vec<Profile> = profiles::table
+            .filter(profiles::user_id.eq_any(users))
+            .select(Profile::as_select())
+            .load(conn)?;
+        all.extend(rows.into_iter().map(|row| (row.user_id, row)));
+    }
+    Ok(all)
+}
+
+/// Who of these people wants nobody told what they have read.
+///
+/// # Errors
+/// Those of the database.
+pub fn hiding_receipts(conn: &mut DbConn, users: &[UserId]) -> Result<HashSet<UserId>, StoreError> {
+    if users.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<UserId> = profiles::table
+        .filter(profiles::user_id.eq_any(users).and(profiles::show_read_receipts.eq(false)))
+        .select(profiles::user_id)
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Keeps a profile as it is given; when its owner was last seen stays as it is.
+///
+/// # Errors
+/// `Conflict` when there is no such account.
+pub fn save(conn: &mut DbConn, profile: &Profile, at: NaiveDateTime) -> Result<(), StoreError> {
+    let key = (profiles::user_id.eq(profile.user_id), profiles::updated_at.eq(at));
+    let row = diesel::insert_into(profiles::table).values(key).on_conflict_do_nothing();
+    on_engine!(&mut *conn, |inner| row.execute(inner))?;
+    diesel::update(profiles::table.find(profile.user_id))
+        .set((
+            profiles::avatar.eq(profile.avatar.as_deref()),
+            profiles::status_message.eq(&profile.status_message),
+            profiles::bio.eq(&profile.bio),
+            profiles::date_of_birth.eq(profile.date_of_birth.as_deref()),
+            profiles::country.eq(&profile.country),
+            profiles::city.eq(&profile.city),
+            profiles::website.eq(&profile.website),
+            profiles::show_phone_number.eq(profile.show_phone_number),
+            profiles::show_last_seen.eq(profile.show_last_seen),
+            profiles::show_profile_photo.eq(profile.show_profile_photo),
+            profiles::show_read_receipts.eq(profile.show_read_receipts),
+            profiles::allow_calls.eq(profile.allow_calls),
+            profiles::allow_group_invite.eq(profile.allow_group_invite),
+            profiles::updated_at.eq(at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Points a profile at another picture, or at none.
+///
+/// # Errors
+/// `Conflict` when there is no such account.
+pub fn set_avatar(
+    conn: &mut DbConn,
+    user: UserId,
+    avatar: Option<&str>,
+    at: NaiveDateTime,
+) -> Result<(), StoreError> {
+    let profile = Profile { avatar: avatar.map(str::to_owned), ..of(conn, user)? };
+    save(conn, &profile, at)
+}
+
+/// Notes when people were last here; accounts that are gone are passed over.
+///
+/// # Errors
+/// Those of the database.
+pub fn note_last_seen(
+    conn: &mut DbConn,
+    seen: &[(UserId, NaiveDateTime)],
+) -> Result<(), StoreError> {
+    let ids: Vec<UserId> = seen.iter().map(|(user, _)| *user).collect();
+    let there: Vec<UserId> =
+        users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)?;
+    let there: HashSet<UserId> = there.into_iter().collect();
+    for (user, at) in seen.iter().filter(|(user, _)| there.contains(user)) {
+        let row = (
+            profiles::user_id.eq(user),
+            profiles::last_seen_at.eq(at),
+            profiles::updated_at.eq(at),
+        );
+        on_engine!(&mut *conn, |inner| diesel::insert_into(profiles::table)
+            .values(row)
+            .on_conflict(profiles::user_id)
+            .do_update()
+            .set(profiles::last_seen_at.eq(at))
+            .execute(inner))?;
+    }
+    Ok(())
+}
