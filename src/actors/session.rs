@@ -16,6 +16,7 @@ use crate::actors::house::House;
 use crate::actors::mail::{Collapse, Farewell, Revoke, SessionKey, Unseat};
 use crate::actors::recorder::{Ending, Ticket};
 use crate::actors::session_topics::Seated;
+use crate::actors::session_voice::Held;
 use crate::actors::throttle::{self, Place};
 use crate::auth::identity::Identity;
 use crate::layer::contract::Manner;
@@ -77,6 +78,10 @@ pub struct Session {
     /// The first topic of a path that names any; such a socket ends with its topics.
     pub(super) lone: Option<Box<Topic>>,
     pub(super) seated: Vec<Seated>,
+    /// What a dialect's client said before all topics of its path were live.
+    pub(super) held: Vec<Held>,
+    /// Topics of the path that are not live yet.
+    pub(super) unsettled: usize,
     pub(super) tickets: u64,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
     strikes: u32,
@@ -123,6 +128,8 @@ impl Session {
                 start: Some(Box::new(opening.start)),
                 lone: None,
                 seated: Vec::new(),
+                held: Vec::new(),
+                unsettled: 0,
                 tickets: 0,
                 strikes: 0,
                 attempt: opening.attempt,
@@ -216,6 +223,7 @@ impl Actor for Session {
             Some(Start::Served { topics }) => {
                 self.greet(!topics.is_empty());
                 self.lone = topics.first().cloned().map(Box::new);
+                self.unsettled = topics.len();
                 for topic in topics {
                     self.subscribe_lone(topic);
                 }

@@ -147,7 +147,11 @@ impl Session {
                 self.refused(reference, &topic, &refusal);
             }
             Ok(welcome) => {
-                self.seated.swap_remove(asked);
+                let named = self.seated.swap_remove(asked).topic;
+                // A path may name a room by number; from here on it has its one name.
+                if self.lone.as_deref() == Some(&named) {
+                    self.lone = Some(Box::new(topic.clone()));
+                }
                 // The same topic under its other name: one seat, one presence.
                 if let Some(twin) =
                     self.seated.iter().position(|seated| seated.live_topic() == Some(&topic))
@@ -188,7 +192,7 @@ impl Session {
             for frame in frames {
                 self.outbox.push(frame);
             }
-            return self.go_live(&topic, seq);
+            return self.go_live(&topic, seq, ctx);
         }
         let pace = Pace {
             outbox: Rc::clone(&self.outbox),
@@ -201,13 +205,13 @@ impl Session {
             }
             pace.replay(welcome.missed_to, seq).await
         };
-        ctx.spawn(catching.into_actor(self).map(move |outcome, session, _| match outcome {
-            Ok(()) => session.go_live(&topic, seq),
+        ctx.spawn(catching.into_actor(self).map(move |outcome, session, ctx| match outcome {
+            Ok(()) => session.go_live(&topic, seq, ctx),
             Err(_) => session.close(Close::InternalFault, Close::InternalFault.reason()),
         }));
     }
 
-    fn go_live(&mut self, topic: &Topic, seq: i64) {
+    fn go_live(&mut self, topic: &Topic, seq: i64, ctx: &mut Context<Self>) {
         if self.relation(topic).is_none() {
             return;
         }
@@ -218,6 +222,7 @@ impl Session {
         with_floor(|floor| floor.seats.go_live(topic, number, seq));
         if let Some(relation) = self.relation(topic) {
             self.tell_arrival(topic, relation);
+            self.settle(ctx);
         }
     }
 }

@@ -50,6 +50,34 @@ struct Expiring {
     in_ms: u64,
 }
 
+/// Most messages that wait for a socket's topics.
+const HELD_MAX: usize = 64;
+
+/// A message that waits.
+#[derive(Debug)]
+pub enum Held {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Held {
+    fn said(&self) -> Said<'_> {
+        match self {
+            Self::Text(text) => Said::Text(text),
+            Self::Binary(bytes) => Said::Binary(bytes),
+        }
+    }
+}
+
+impl From<Said<'_>> for Held {
+    fn from(said: Said<'_>) -> Self {
+        match said {
+            Said::Text(text) => Self::Text(text.to_owned()),
+            Said::Binary(bytes) => Self::Binary(bytes.to_vec()),
+        }
+    }
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -215,9 +243,27 @@ impl Session {
         self.close(close, &format!("{}; come back in {retry_after_ms} ms", close.reason()));
     }
 
-    /// Does what a message means in this session's dialect.
+    /// One more topic of the path is live; with the last one, what was said meanwhile is done.
+    pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.unsettled > 0 {
+            return;
+        }
+        for held in std::mem::take(&mut self.held) {
+            self.interpret(held.said(), ctx);
+        }
+    }
+
+    /// Does what a message means in this session's dialect. What is said while the path's topics
+    /// are still being joined waits, for older servers had joined before they opened.
     pub(super) fn interpret(&mut self, said: Said<'_>, ctx: &mut Context<Self>) {
         let Some(dialect) = self.manner.dialect else { return };
+        if self.unsettled > 0 {
+            if self.held.len() >= HELD_MAX {
+                return self.close(Close::TooMany, Close::TooMany.reason());
+            }
+            return self.held.push(Held::from(said));
+        }
         let deeds = dialect.codec().read(said, &self.here());
         for deed in deeds {
             match deed {

@@ -108,6 +108,10 @@ pub async fn send(
     wish: Wish,
     base: String,
 ) -> Result<Value, Refusal> {
+    // Asked first, for the answer tells what is not there from what is not theirs.
+    let (asker, asked) = (Arc::clone(&who.0), topic.clone());
+    let entering = move |conn: &mut DbConn| enter(conn, &asker, &asked).map(|_| ());
+    state.house.lane.read(entering).await?;
     let Wish { content, kind, reply_to } = wish;
     let send = MessageSend { content, message_type: kind, reply_to, ..MessageSend::default() };
     // Their pages send each message by the socket as well.
