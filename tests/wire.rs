@@ -211,6 +211,8 @@ fn events() -> Vec<Event> {
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
+        // On no native wire, so there is no fixture for it.
+        EventBody::Older(_) => (chat.clone(), None),
     };
     bodies
         .into_iter()

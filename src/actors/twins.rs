@@ -1,8 +1,8 @@
 //! Messages that a client sends by two ways at once: one row, one event, whichever comes first.
 //!
 //! The pages of one older system say each message over the socket and over REST. The decision is
-//! made in the writer's transaction, so that neither order nor speed makes two of one; on PostgreSQL
-//! the topic's lock keeps other processes out meanwhile.
+//! made in the writer's transaction, so that neither order nor speed makes two of one; on
+//! PostgreSQL the topic's lock keeps other processes out meanwhile.
 
 use std::time::Duration;
 

@@ -165,8 +165,8 @@ impl ResponseError for Fail {
     }
 }
 
-/// Someone signed in; whoever is not gets the status `REFUSED`: 401 where clients use JWT, 403 where
-/// they use sessions and opaque tokens.
+/// Someone signed in; whoever is not gets the status `REFUSED`: 401 where clients use JWT, 403
+/// where they use sessions and opaque tokens.
 #[derive(Debug, Clone)]
 pub struct Known<const REFUSED: u16>(pub Arc<Identity>);
 
