@@ -10,6 +10,7 @@ pub mod contact_commands;
 pub mod dispatch_board;
 pub mod echo;
 pub mod exchange;
+pub mod faces;
 pub mod fanout;
 pub mod forms;
 pub mod house;

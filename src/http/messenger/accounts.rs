@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 use crate::http::accounts as native;
 use crate::http::accounts::RegisterBody;
 use crate::http::drf::{Fail, Fields, Told, path_id};
-use crate::http::messenger::Caller;
+use crate::http::messenger::{Caller, Viewer, profiles};
 use crate::http::state::State;
 use crate::http::tokens;
 use crate::ids::UserId;
 use crate::models::people;
-use crate::models::user::ProfileChange;
 use crate::protocol::dialect::messenger::shapes;
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -69,52 +68,49 @@ pub async fn register(state: web::Data<State>, request: HttpRequest, fields: Fie
     Ok(tokens::welcome(&state, &request, &signed_in, StatusCode::CREATED))
 }
 
-async fn person(state: &State, id: UserId) -> Told {
+/// Oneself, with one's settings.
+pub async fn me(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
-        let found = people::faces(conn, [id])?.remove(&id);
-        found.ok_or_else(|| Refusal::not_found().into())
+        let (face, settings) = profiles::oneself(conn, &viewer)?;
+        Ok(shapes::user(&face, Some(settings)))
+    });
+    Ok(HttpResponse::Ok().json(read.await?))
+}
+
+/// Someone by number.
+pub async fn show(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+    path: web::Path<String>,
+) -> Told {
+    let id: UserId = path_id(&path)?;
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = state.house.lane.read(move |conn| {
+        viewer.faces(conn, [id])?.remove(&id).ok_or_else(|| Refusal::not_found().into())
     });
     let face = read.await.map_err(|refusal| Fail::of(refusal, "User"))?;
     Ok(HttpResponse::Ok().json(shapes::user(&face, None)))
 }
 
-/// Oneself.
-pub async fn me(state: web::Data<State>, who: Caller) -> Told {
-    person(&state, who.user).await
-}
-
-/// Someone by number.
-pub async fn show(state: web::Data<State>, _who: Caller, path: web::Path<String>) -> Told {
-    person(&state, path_id(&path)?).await
-}
-
-/// What of an account these clients may change.
-fn change_of(fields: &Fields) -> Result<ProfileChange, Fail> {
-    Ok(ProfileChange {
-        first_name: fields.short_text("first_name", 150)?,
-        last_name: fields.short_text("last_name", 150)?,
-        display_name: fields.short_text("display_name", 150)?,
-        email: fields.text("email")?,
-        phone: match fields.0.contains_key("phone_number") {
-            true => Some(fields.text("phone_number")?),
-            false => None,
-        },
-        ..ProfileChange::default()
-    })
-}
-
 /// Changes oneself.
-pub async fn change(state: web::Data<State>, who: Caller, fields: Fields) -> Told {
-    let change = change_of(&fields)?;
-    native::apply(&state, who.user, change).await.map_err(of_account)?;
-    me(state, who).await
+pub async fn change(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+    fields: Fields,
+) -> Told {
+    profiles::apply(&state, &who, &fields).await?;
+    me(state, request, who).await
 }
 
 /// Everyone but oneself.
-pub async fn list(state: web::Data<State>, who: Caller) -> Told {
+pub async fn list(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
-        let others = people::others(conn, who.user, PEOPLE_MAX)?;
-        Ok(people::faces(conn, others.iter().map(|user| user.id))?)
+        let others = people::others(conn, viewer.who.user, PEOPLE_MAX)?;
+        viewer.faces(conn, others.iter().map(|user| user.id))
     });
     let mut found: Vec<_> = read.await?.into_values().collect();
     found.sort_by_key(|face| face.id);

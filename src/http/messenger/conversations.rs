@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 
 use crate::actors::authorize::admit_for;
 use crate::actors::lane::Fault;
-use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::http::drf::{Fail, Fields, Told, parameter, path_id};
-use crate::http::messenger::{Caller, base, letters};
+use crate::http::messenger::{Caller, Viewer, letters};
 use crate::http::state::State;
 use crate::ids::{ConversationId, UserId};
 use crate::models::people::{self, Company};
@@ -47,11 +46,11 @@ struct Entry {
     unread: i64,
 }
 
-fn write(conn: &mut DbConn, entries: &[Entry], base: &str) -> Result<Vec<Value>, Fault> {
+fn write(conn: &mut DbConn, viewer: &Viewer, entries: &[Entry]) -> Result<Vec<Value>, Fault> {
     let last: Vec<MessageView> = entries.iter().filter_map(|entry| entry.last.clone()).collect();
-    let mut letters = letters::written(conn, &last, base)?.into_iter();
+    let mut letters = letters::written(conn, viewer, &last)?.into_iter();
     let fellows = entries.iter().flat_map(|entry| &entry.company.fellows);
-    let faces = people::faces(conn, fellows.map(|fellow| fellow.user))?;
+    let faces = viewer.faces(conn, fellows.map(|fellow| fellow.user))?;
     let written = entries.iter().map(|entry| {
         let within = Within {
             fellows: &entry.company.fellows,
@@ -64,13 +63,8 @@ fn write(conn: &mut DbConn, entries: &[Entry], base: &str) -> Result<Vec<Value>,
     Ok(written.collect())
 }
 
-fn read_one(
-    conn: &mut DbConn,
-    who: &Identity,
-    id: ConversationId,
-    base: &str,
-) -> Result<Value, Fault> {
-    let topic = Topic::conversation(id);
+fn read_one(conn: &mut DbConn, viewer: &Viewer, id: ConversationId) -> Result<Value, Fault> {
+    let (topic, who) = (Topic::conversation(id), &viewer.who);
     let (admission, _grant) = admit_for(conn, who, &topic, Action::Read)?;
     // Their clients know no visitors: what one is not in is not there.
     let mine = admission.membership.as_ref().ok_or_else(Refusal::not_found)?;
@@ -82,7 +76,7 @@ fn read_one(
         unread: message::unread(conn, id, who.user, mine.read_seq)?,
         found: found.view(),
     };
-    write(conn, &[entry], base)?.pop().ok_or_else(|| Refusal::internal().into())
+    write(conn, viewer, &[entry])?.pop().ok_or_else(|| Refusal::internal().into())
 }
 
 async fn shown(
@@ -92,18 +86,18 @@ async fn shown(
     id: ConversationId,
     status: StatusCode,
 ) -> Told {
-    let (who, base) = (Arc::clone(&who.0), base(request, state));
-    let read = state.house.lane.read(move |conn| read_one(conn, &who, id, &base));
+    let viewer = Viewer::new(state, request, &who.0);
+    let read = state.house.lane.read(move |conn| read_one(conn, &viewer, id));
     let found = read.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
     Ok(HttpResponse::build(status).json(found))
 }
 
 /// One's own conversations, last written to first: a bare list.
 pub async fn list(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
-    let base = base(&request, &state);
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
-        let mut companies = people::companies(conn, who.user, MEMBERS_MAX)?;
-        let listed = conversation::list_of(conn, who.user, LIST_MAX, None)?;
+        let mut companies = people::companies(conn, viewer.who.user, MEMBERS_MAX)?;
+        let listed = conversation::list_of(conn, viewer.who.user, LIST_MAX, None)?;
         let entry = |listed: crate::protocol::views::ConversationEntry| Entry {
             company: companies.remove(&listed.conversation.id).unwrap_or_default(),
             last: listed.last_message.filter(|message| !message.deleted),
@@ -111,7 +105,7 @@ pub async fn list(state: web::Data<State>, request: HttpRequest, who: Caller) ->
             found: listed.conversation,
         };
         let entries: Vec<Entry> = listed.into_iter().map(entry).collect();
-        write(conn, &entries, &base)
+        write(conn, &viewer, &entries)
     });
     Ok(HttpResponse::Ok().json(read.await?))
 }
@@ -288,9 +282,10 @@ pub async fn search(state: web::Data<State>, request: HttpRequest, who: Caller) 
     if text.chars().count() < MIN_SEARCH_CHARS || text.contains('\0') {
         return Ok(HttpResponse::Ok().json(json!([])));
     }
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
-        let found = people::found(conn, who.user, &text, SEARCH_LIMIT)?;
-        Ok(people::faces(conn, found.iter().map(|user| user.id))?)
+        let found = people::found(conn, viewer.who.user, &text, SEARCH_LIMIT)?;
+        viewer.faces(conn, found.iter().map(|user| user.id))
     });
     let mut found: Vec<_> = read.await?.into_values().collect();
     found.sort_by(|a, b| a.username.cmp(&b.username));

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::actors::lane::Fault;
+use crate::http::messenger::Viewer;
 use crate::ids::{ConversationId, UserId};
 use crate::models::membership;
-use crate::models::people;
 use crate::models::store::DbConn;
 use crate::protocol::dialect::messenger::shapes::{self, Extras, Receipt};
 use crate::protocol::views::{MemberView, MessageView};
@@ -16,21 +16,20 @@ use crate::protocol::views::{MemberView, MessageView};
 /// Most people whose receipts are told with each message; in larger company the sender's alone.
 const RECEIPTS_MAX: i64 = 20;
 
-/// These messages as older clients read them, in the same order. `base` stands before the paths of
-/// files.
+/// These messages as the viewer's client reads them, in the same order.
 ///
 /// # Errors
 /// When the database failed.
 pub fn written(
     conn: &mut DbConn,
+    viewer: &Viewer,
     messages: &[MessageView],
-    base: &str,
 ) -> Result<Vec<Value>, Fault> {
     let extras = extras(conn, messages)?;
     let people: Vec<UserId> =
         messages.iter().zip(&extras).flat_map(|(message, extras)| extras.people(message)).collect();
-    let faces = people::faces(conn, people)?;
-    let write = |(message, extras)| shapes::message(message, extras, &faces, base);
+    let faces = viewer.faces(conn, people)?;
+    let write = |(message, extras)| shapes::message(message, extras, &faces, &viewer.base);
     Ok(messages.iter().zip(&extras).map(write).collect())
 }
 

@@ -11,7 +11,7 @@ use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::http::drf::{Fail, Fields, Told, parameter, path_id, window};
-use crate::http::messenger::{Caller, base, letters};
+use crate::http::messenger::{Caller, Viewer, letters};
 use crate::http::state::State;
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::models::store::DbConn;
@@ -49,11 +49,11 @@ pub async fn list(
     let id: ConversationId = path_id(&path)?;
     let (limit, offset) = window(&request, LIST_USUAL, LIST_MAX);
     let text = parameter(&request, "search").filter(|text| !text.is_empty());
-    let base = base(&request, &state);
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
-        check_member(conn, &who, id)?;
+        check_member(conn, &viewer.who, id)?;
         let found = listing::newest(conn, id, text.as_deref(), limit, offset)?;
-        letters::written(conn, &found, &base)
+        letters::written(conn, &viewer, &found)
     });
     let found = match read.await {
         Err(refusal) if refusal.code == Code::NotFound => Vec::new(),
@@ -85,13 +85,14 @@ async fn sender_of(
 pub async fn shown(
     state: &State,
     request: &HttpRequest,
+    who: &Caller,
     message: MessageId,
     status: StatusCode,
 ) -> Told {
-    let base = base(request, state);
+    let viewer = Viewer::new(state, request, &who.0);
     let read = state.house.lane.read(move |conn| {
         let found: Vec<_> = message::views(conn, &[message])?.into_values().collect();
-        letters::written(conn, &found, &base)?.pop().ok_or_else(|| Refusal::not_found().into())
+        letters::written(conn, &viewer, &found)?.pop().ok_or_else(|| Refusal::not_found().into())
     });
     let found: Value = read.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
     Ok(HttpResponse::build(status).json(found))
@@ -140,7 +141,7 @@ pub async fn send(
         (Some("data.reply_to"), Some(reply_to)) => Fail::no_object("reply_to", reply_to),
         _ => refusal.into(),
     })?;
-    shown(&state, &request, sent_id(answer.get())?, StatusCode::CREATED).await
+    shown(&state, &request, &who, sent_id(answer.get())?, StatusCode::CREATED).await
 }
 
 async fn edited(
@@ -160,7 +161,7 @@ async fn edited(
     let edit = Command::MessageEdit(MessageEdit { id: message, content, client_id: None });
     let done = state.house.perform(Arc::clone(&who.0), Some(Topic::conversation(id)), edit);
     done.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
-    shown(state, request, message, StatusCode::OK).await
+    shown(state, request, who, message, StatusCode::OK).await
 }
 
 /// Changes the text of one's own message.

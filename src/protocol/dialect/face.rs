@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::NaiveDateTime;
 
 use crate::ids::UserId;
 
@@ -44,7 +44,8 @@ pub struct About {
     pub country: String,
     pub city: String,
     pub website: String,
-    pub born: Option<NaiveDate>,
+    /// `YYYY-MM-DD`.
+    pub born: Option<String>,
     pub is_online: bool,
     pub last_seen_at: Option<NaiveDateTime>,
     pub privacy: Privacy,

@@ -66,7 +66,8 @@ pub fn truthy(value: &Value) -> bool {
     }
 }
 
-/// A person as the room sees them.
+/// A person as the whole room sees them: one frame goes to all, so what only some may see is not
+/// in it.
 pub fn face(person: &PersonView) -> Face {
     let named = Face::named(person.id, &person.username, &person.display_name);
     let Some(profile) = person.profile.as_deref() else { return named };
@@ -74,7 +75,6 @@ pub fn face(person: &PersonView) -> Face {
         first_name: profile.first_name.to_string(),
         last_name: profile.last_name.to_string(),
         email: profile.email.to_string(),
-        phone: profile.phone.as_deref().map(str::to_owned),
         role: profile.role.to_string(),
         title: profile.title.to_string(),
         ..named

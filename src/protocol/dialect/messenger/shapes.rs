@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::ids::{MessageId, UserId};
 use crate::protocol::dialect::face::{Face, Faces};
 use crate::protocol::dialect::moment::zulu;
+use crate::protocol::views::people::ClientSettingsView;
 use crate::protocol::views::{ConversationKind, ConversationView, MemberRole, MessageView};
 
 /// The types of message that these clients know.
@@ -25,7 +26,7 @@ pub fn user(face: &Face, settings: Option<Value>) -> Value {
         "bio": about.bio,
         "is_online": about.is_online,
         "last_seen_at": about.last_seen_at.map(zulu),
-        "date_of_birth": about.born.map(|day| day.to_string()),
+        "date_of_birth": about.born,
         "country": about.country,
         "city": about.city,
         "website": about.website,
@@ -268,4 +269,26 @@ pub fn profile_for_others(face: &Face, base: &str) -> Value {
         put("last_seen_at", json!(about.last_seen_at.map(zulu)));
     }
     Value::Object(shown)
+}
+
+/// One's settings, under one's own number. Receipts are privacy here and a setting there.
+pub fn settings(owner: UserId, kept: &ClientSettingsView, shows_receipts: bool) -> Value {
+    json!({
+        "id": owner.0,
+        "enable_notifications": kept.enable_notifications,
+        "notification_sound": kept.notification_sound,
+        "message_preview": kept.message_preview,
+        "enter_to_send": kept.enter_to_send,
+        "auto_download_photos": kept.auto_download_photos,
+        "auto_download_videos": kept.auto_download_videos,
+        "auto_download_files": kept.auto_download_files,
+        "two_factor_enabled": kept.two_factor_enabled,
+        "show_typing_indicator": kept.show_typing_indicator,
+        "show_read_receipts": shows_receipts,
+        "theme": kept.theme,
+        "font_size": kept.font_size,
+        "language": kept.language,
+        "created_at": kept.created_at.map(zulu),
+        "updated_at": kept.updated_at.map(zulu),
+    })
 }
