@@ -488,3 +488,106 @@ async fn messages_by_rest_are_newest_first_and_heard_on_sockets() {
     let missing = stranger.patch(404, &format!("{one}edit/"), json!({"content": "x"})).await;
     assert_eq!(missing, json!({"detail": "No Message matches the given query."}));
 }
+
+#[tokio::test]
+async fn profiles_and_settings_are_changed_and_privacy_hides_their_keys() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let (rest, other) = (Rest::bearer(&alice), Rest::bearer(&bob));
+    let mut profile_keys = [USER_KEYS, &["avatar_url", "date_joined"]].concat();
+    profile_keys.sort_unstable();
+    for prefix in ["/api/auth", "/api/accounts"] {
+        let path = format!("{prefix}/profile/me/");
+        assert_eq!(keys(&rest.get(200, &path).await), profile_keys);
+        let change = json!({"display_name": "Alice A.", "bio": "Testing from mobile",
+            "status_message": "Online", "city": "Mumbai", "phone_number": "+919876543210",
+            "date_of_birth": "1990-02-28", "show_phone_number": true});
+        let changed = rest.patch(200, &path, change).await;
+        assert_eq!(
+            (&changed["city"], &changed["date_of_birth"], &changed["display_name"]),
+            (&json!("Mumbai"), &json!("1990-02-28"), &json!("Alice A."))
+        );
+        rest.patch(400, &path, json!({"date_of_birth": "tomorrow"})).await;
+    }
+    let shown = format!("/api/auth/profile/{}/", alice.id.0);
+    let open = other.get(200, &shown).await;
+    assert_eq!(open["bio"], "Testing from mobile");
+    assert!(open.get("is_online").is_some());
+    let hide = json!({"show_last_seen": false, "show_profile_photo": false,
+        "show_phone_number": false});
+    rest.patch(200, "/api/auth/profile/me/", hide).await;
+    let hidden = other.get(200, &shown).await;
+    assert_eq!(keys(&hidden), ["bio", "display_name", "id", "status_message", "username"]);
+    let missing = other.get(404, "/api/auth/profile/424242/").await;
+    assert_eq!(missing, json!({"error": "User not found"}));
+
+    let settings = rest.get(200, "/api/accounts/settings/me/").await;
+    assert_eq!(
+        keys(&settings),
+        [
+            "auto_download_files",
+            "auto_download_photos",
+            "auto_download_videos",
+            "created_at",
+            "enable_notifications",
+            "enter_to_send",
+            "font_size",
+            "id",
+            "language",
+            "message_preview",
+            "notification_sound",
+            "show_read_receipts",
+            "show_typing_indicator",
+            "theme",
+            "two_factor_enabled",
+            "updated_at"
+        ]
+    );
+    let change = json!({"notifications_enabled": true, "theme": "dark", "language": "gu",
+        "read_receipts": true, "show_read_receipts": false});
+    let changed = rest.patch(200, "/api/auth/settings/", change).await;
+    assert_eq!(
+        (&changed["theme"], &changed["language"], &changed["show_read_receipts"]),
+        (&json!("dark"), &json!("gu"), &json!(false))
+    );
+    let bad = rest.patch(400, "/api/auth/settings/", json!({"theme": "pink"})).await;
+    assert_eq!(bad, json!({"theme": ["\"pink\" is not a valid choice."]}));
+    let reset = rest.post(200, "/api/auth/settings/reset/", json!({})).await;
+    assert_eq!(
+        (&reset["font_size"], &reset["show_read_receipts"]),
+        (&json!("medium"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn contacts_are_kept_liked_blocked_and_taken_away() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+    let rest = Rest::bearer(&alice);
+    let contacts = "/api/chat/contacts/";
+    assert_eq!(rest.get(200, contacts).await, json!([]));
+    let made = rest.post(201, contacts, json!({"contact_id": bob.id.0, "nickname": "B"})).await;
+    assert_eq!(keys(&made), ["added_at", "contact", "id", "is_blocked", "is_favorite", "nickname"]);
+    assert_eq!(keys(&made["contact"]), USER_KEYS);
+    assert_eq!(rest.post(400, contacts, json!({})).await, json!(["contact_id required."]));
+    let nobody = rest.post(400, contacts, json!({"contact_id": 424_242})).await;
+    assert_eq!(nobody, json!(["User not found."]));
+    let path = format!("{contacts}{}/", made["id"]);
+    assert_eq!(rest.patch(200, &path, json!({"nickname": "Bobby"})).await["nickname"], "Bobby");
+    for (switch, on, off) in
+        [("favorite", "favorited", "unfavorited"), ("block", "blocked", "unblocked")]
+    {
+        let switch = format!("{path}{switch}/");
+        assert_eq!(rest.post(200, &switch, json!({})).await, json!({"status": on}));
+        assert_eq!(rest.post(200, &switch, json!({})).await, json!({"status": off}));
+    }
+    rest.post(200, &format!("{path}block/"), json!({})).await;
+    let direct = json!({"user_id": alice.id.0});
+    let barred = Rest::bearer(&bob);
+    barred.post(403, "/api/chat/conversations/create-direct/", direct).await;
+    rest.post(200, &format!("{path}block/"), json!({})).await;
+    let missing = Rest::bearer(&bob).get(404, &path).await;
+    assert_eq!(missing, json!({"detail": "No Contact matches the given query."}));
+    rest.delete(204, &path).await;
+    assert_eq!(rest.get(200, contacts).await, json!([]));
+}
