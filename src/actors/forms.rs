@@ -19,7 +19,11 @@ pub fn forms(event: &Delivery, manner: Manner) -> &[Form] {
 /// The frames of one event for one listener, to be written one by one.
 pub fn each(event: &Delivery, manner: Manner, user: Option<UserId>, mut write: impl FnMut(Bytes)) {
     if manner.is_plain() {
-        return write(event.frame.clone());
+        // What is for dialects alone has no native frame.
+        if !event.frame.is_empty() {
+            write(event.frame.clone());
+        }
+        return;
     }
     for form in forms(event, manner).iter().filter(|form| form.to.admits(user)) {
         write(form.frame.clone());

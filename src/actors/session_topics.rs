@@ -208,14 +208,13 @@ impl Session {
     }
 
     fn go_live(&mut self, topic: &Topic, seq: i64) {
-        if self.relation(topic).is_none() {
-            return;
-        }
+        let Some(relation) = self.relation(topic) else { return };
         if self.manner.dialect.is_none() {
             self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
         }
         let number = self.at.number;
         with_floor(|floor| floor.seats.go_live(topic, number, seq));
+        self.arrive(topic, relation);
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a session speaks: the native protocol, or its dialect and then nothing else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Context;
@@ -245,14 +246,27 @@ impl Session {
         }
     }
 
+    /// Does what the dialect has to do for someone who now sits on this topic.
+    pub(super) fn arrive(&self, topic: &Topic, relation: Relation) {
+        let Some(dialect) = self.manner.dialect else { return };
+        let here = Here { topic: Some(topic), ..self.here() };
+        self.perform_silently(dialect.codec().arriving(&here), topic, relation);
+    }
+
     /// Does what the dialect has to do for someone who sat on this topic and has gone.
-    pub(super) fn leave_behind(&self, topic: &Topic, relation: Relation) {
-        let (Some(dialect), Some(who)) = (self.manner.dialect, &self.who) else { return };
-        for request in dialect.codec().leaving(&Here { topic: Some(topic), ..self.here() }) {
-            let Request { command, topic: other, .. } = request;
+    fn leave_behind(&self, topic: &Topic, relation: Relation) {
+        let Some(dialect) = self.manner.dialect else { return };
+        let here = Here { topic: Some(topic), ..self.here() };
+        self.perform_silently(dialect.codec().leaving(&here), topic, relation);
+    }
+
+    fn perform_silently(&self, requests: Vec<Request>, topic: &Topic, relation: Relation) {
+        let Some(who) = &self.who else { return };
+        for Request { command, topic: other, .. } in requests {
             let seat = other.is_none().then_some(relation);
             let topic = Some(other.unwrap_or_else(|| topic.clone()));
-            let (who, reply) = (who.clone(), ReplyTo::nobody());
+            let reply = ReplyTo::nobody();
+            let who = Arc::clone(who);
             self.house.owners.perform(Perform { who, topic, command, seat, reply });
         }
     }

@@ -72,6 +72,11 @@ pub enum EventBody {
 }
 
 impl EventBody {
+    /// Whether the native protocol has words for it; if not, only dialects hear it.
+    pub fn is_native(&self) -> bool {
+        true
+    }
+
     /// The `type` on the wire; also what the journal keeps.
     pub fn name(&self) -> &'static str {
         match self {
