@@ -19,7 +19,7 @@ pub fn forms(event: &Delivery, manner: Manner) -> &[Form] {
 /// The frames of one event for one listener, to be written one by one.
 pub fn each(event: &Delivery, manner: Manner, user: Option<UserId>, mut write: impl FnMut(Bytes)) {
     if manner.is_plain() {
-        // What only dialects hear of has no native frame.
+        // What is for dialects alone has no native frame.
         if !event.frame.is_empty() {
             write(event.frame.clone());
         }

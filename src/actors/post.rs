@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::actors::authorize::{self, Admission};
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
@@ -171,10 +173,11 @@ impl Job for PostJob {
     }
 }
 
-/// An event encoded for every native subscriber; empty for what only dialects hear of.
+/// An event encoded for every native subscriber; without a native frame when it is for dialects
+/// alone.
 pub fn delivery(event: Event) -> Arc<Delivery> {
-    let native = event.body.is_native().then(|| wire::text(&frame::event(&event)));
-    let frame = native.unwrap_or_default();
+    let is_native = event.body.is_native();
+    let frame = if is_native { wire::text(&frame::event(&event)) } else { Bytes::new() };
     Arc::new(Delivery::new(event, frame))
 }
 

@@ -212,18 +212,14 @@ impl Session {
     }
 
     fn go_live(&mut self, topic: &Topic, seq: i64, ctx: &mut Context<Self>) {
-        if self.relation(topic).is_none() {
-            return;
-        }
+        let Some(relation) = self.relation(topic) else { return };
         if self.manner.dialect.is_none() {
             self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
         }
         let number = self.at.number;
         with_floor(|floor| floor.seats.go_live(topic, number, seq));
-        if let Some(relation) = self.relation(topic) {
-            self.tell_arrival(topic, relation);
-            self.settle(ctx);
-        }
+        self.arrive(topic, relation);
+        self.settle(ctx);
     }
 }
 

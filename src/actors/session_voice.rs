@@ -1,5 +1,6 @@
 //! How a session speaks: the native protocol, or its dialect and then nothing else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Context;
@@ -291,28 +292,27 @@ impl Session {
         }
     }
 
-    /// Does what the dialect has to do for someone who has just come to this topic.
-    pub(super) fn tell_arrival(&self, topic: &Topic, relation: Relation) {
+    /// Does what the dialect has to do for someone who now sits on this topic.
+    pub(super) fn arrive(&self, topic: &Topic, relation: Relation) {
         let Some(dialect) = self.manner.dialect else { return };
         let here = Here { topic: Some(topic), ..self.here() };
-        self.see_to(dialect.codec().arriving(&here), topic, relation);
+        self.perform_silently(dialect.codec().arriving(&here), topic, relation);
     }
 
     /// Does what the dialect has to do for someone who sat on this topic and has gone.
-    pub(super) fn leave_behind(&self, topic: &Topic, relation: Relation) {
+    fn leave_behind(&self, topic: &Topic, relation: Relation) {
         let Some(dialect) = self.manner.dialect else { return };
         let here = Here { topic: Some(topic), ..self.here() };
-        self.see_to(dialect.codec().leaving(&here), topic, relation);
+        self.perform_silently(dialect.codec().leaving(&here), topic, relation);
     }
 
-    /// Does requests that nobody waits for, in the name of whoever sits on this topic.
-    fn see_to(&self, requests: Vec<Request>, topic: &Topic, relation: Relation) {
+    fn perform_silently(&self, requests: Vec<Request>, topic: &Topic, relation: Relation) {
         let Some(who) = &self.who else { return };
-        for request in requests {
-            let Request { command, topic: other, .. } = request;
+        for Request { command, topic: other, .. } in requests {
             let seat = other.is_none().then_some(relation);
             let topic = Some(other.unwrap_or_else(|| topic.clone()));
-            let (who, reply) = (who.clone(), ReplyTo::nobody());
+            let reply = ReplyTo::nobody();
+            let who = Arc::clone(who);
             self.house.owners.perform(Perform { who, topic, command, seat, reply });
         }
     }

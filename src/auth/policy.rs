@@ -345,7 +345,8 @@ mod tests {
                     for role in Role::ALL {
                         let wanted = says("anyone signed in")
                             || says(&format!("role {role}"))
-                            || says(&format!("{relation:?}").to_lowercase());
+                            || says(&format!("{relation:?}").to_lowercase())
+                            || says(&format!("any {relation:?}").to_lowercase());
                         let someone = person(role);
                         let answer = decide(kind, action, Subject::Person(&someone), relation);
                         assert_eq!(
@@ -357,8 +358,14 @@ mod tests {
                     }
                     let server = decide(kind, action, Subject::Server, relation);
                     assert_eq!(server.is_ok(), says("server"), "{kind:?} {action:?} server");
-                    let anyone = decide(kind, action, Subject::Anyone, relation);
-                    assert_eq!(anyone.unwrap_err().code, Code::NotAuthenticated);
+                    let wanted = says(&format!("any {relation:?}").to_lowercase());
+                    let nobody = Identity::nobody();
+                    for subject in [Subject::Anyone, Subject::Person(&nobody)] {
+                        let answer = decide(kind, action, subject, relation);
+                        assert_eq!(answer.is_ok(), wanted, "{kind:?} {action:?} {relation:?}");
+                        let code = answer.err().map(|no| no.code);
+                        assert!(code.is_none_or(|code| code == Code::NotAuthenticated));
+                    }
                 }
             }
         }

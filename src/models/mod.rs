@@ -51,4 +51,25 @@ pub mod people;
 
 pub mod listing;
 
+pub mod stored;
 pub mod twin;
+
+pub mod lifecycle;
+
+pub mod incident;
+
+pub mod incident_views;
+
+pub mod unit;
+
+pub mod shift;
+
+pub mod hospital;
+
+pub mod order;
+
+pub mod timeline;
+
+pub mod mayday;
+
+pub mod par;

@@ -76,7 +76,7 @@ pub enum EventBody {
 }
 
 impl EventBody {
-    /// Whether the native protocol has a frame for it.
+    /// Whether the native protocol has words for it; if not, only dialects hear it.
     pub fn is_native(&self) -> bool {
         !matches!(self, Self::Older(_))
     }

@@ -7,6 +7,7 @@
 pub mod close;
 pub mod command;
 pub mod dialect;
+pub mod dispatch;
 pub mod event;
 pub mod frame;
 pub mod refusal;

@@ -189,7 +189,8 @@ pub trait Dialect: Sync {
         Parting { frames: Vec::new(), close, reason: refusal.message.to_string() }
     }
 
-    /// What is to be done for someone whose socket has just been told all that was, on its topic.
+    /// What is to be done for someone once their socket sits on a topic and the opening frames are
+    /// on their way; the mirror of [`Dialect::leaving`].
     fn arriving(&self, _here: &Here<'_>) -> Vec<Request> {
         Vec::new()
     }
