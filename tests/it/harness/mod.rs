@@ -8,6 +8,7 @@ pub mod child;
 pub mod engines;
 pub mod history;
 pub mod older;
+pub mod pages;
 pub mod people;
 
 pub mod rest;
