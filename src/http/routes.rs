@@ -5,7 +5,7 @@ use actix_web::web;
 use crate::http::state::State;
 use crate::http::{
     accounts, chat, contacts, diagnostics, lobby, members, messages, middleware, openapi,
-    operations, pages, profiles, sessions, tokens, upgrade,
+    operations, pages, profiles, search, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -121,6 +121,7 @@ const CHAT: &[Route] = &[
     row("PATCH", "/api/v1/conversations/{key}/members/{user}", Access::SignedIn),
     row("POST", "/api/v1/conversations/{key}/join", Access::SignedIn),
     row("POST", "/api/v1/conversations/{key}/leave", Access::SignedIn),
+    row("GET", "/api/v1/search/messages", Access::SignedIn),
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
@@ -188,6 +189,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     tokens::configure(cfg);
     profiles::configure(cfg);
     contacts::configure(cfg);
+    search::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);

@@ -4,6 +4,7 @@
 //! refusal names the field and the rule.
 
 pub mod people;
+pub mod search;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -184,6 +186,7 @@ pub enum Command {
     ConversationJoin(Membership),
     ConversationLeave(Membership),
     People(PeopleCommand),
+    Search(Search),
 }
 
 /// One row of [`COMMANDS`].
@@ -223,6 +226,7 @@ const CONNECTION: &[CommandRow] = &[
 /// Conversations.
 #[rustfmt::skip]
 const CHAT: &[CommandRow] = &[
+    row("search", false, |raw| read_data(raw).map(Command::Search)),
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),
