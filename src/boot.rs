@@ -20,6 +20,7 @@ use crate::actors::authenticate::Authenticator;
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::housekeeping;
+use crate::actors::indexer;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
 use crate::actors::online::Online;
@@ -260,6 +261,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
     watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
     actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
+    actix::spawn(indexer::run(Arc::clone(&house), config.search_every));
     announce(&config, &addresses, certificate.is_some());
     Ok(Running { house, addresses, certificate, server, stop, writer, node, owners_arbiter })
 }
@@ -284,7 +286,7 @@ fn serve_http(
     stopped: watch::Receiver<Stop>,
 ) -> Result<Server, String> {
     let config = &state.config;
-    let workers = Workers::new(Arc::clone(&state.house), transport(config));
+    let workers = Workers::new(state.clone(), transport(config));
     let draining =
         drain(Arc::clone(&state.house), stopped, config.drain_timeout, config.restart_spread);
     let builder = Server::build()

@@ -244,6 +244,9 @@ settings! {
     /// Most connection attempts kept.
     attempts_keep_rows: usize = "100000", count(1..=100_000_000);
 
+    /// How often new messages are brought into the search index.
+    search_every: Duration = "200ms", duration("10ms", "1m");
+
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.

@@ -3,6 +3,7 @@
 //! Hot paths hold a handle from [`Metrics::get`]: one atomic addition each.
 //! **Never:** labels with anything a user chose; label values are `&'static str` or close codes.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use metrics::{Counter, Gauge, Histogram};
@@ -161,16 +162,39 @@ impl Metrics {
     }
 }
 
-/// The gauge of open sockets for a path of the route table (`/ws/v1/`, never as a client wrote it).
-pub fn sockets_open(path: &'static str) -> Gauge {
-    ready();
-    metrics::gauge!(SOCKETS_OPEN, "path" => path)
+/// What is counted of the sockets of one path.
+#[derive(Clone)]
+pub struct Sockets {
+    pub open: Gauge,
+    pub accepted: Counter,
 }
 
-/// Counts an upgrade on a path of the route table.
-pub fn socket_accepted(path: &'static str) {
+thread_local! {
+    /// Handles by path: to look one up by its labels costs as much as all else that is counted.
+    static SOCKETS: RefCell<Vec<(&'static str, Sockets)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The counts of a path of the route table (`/ws/v1/`, never as a client wrote it).
+pub fn sockets(path: &'static str) -> Sockets {
     ready();
-    metrics::counter!(SOCKETS_ACCEPTED, "path" => path).increment(1);
+    // A socket that is dropped while its thread ends finds the thread's handles gone.
+    let known = SOCKETS.try_with(|known| {
+        let mut known = known.borrow_mut();
+        if let Some((_, sockets)) = known.iter().find(|(name, _)| *name == path) {
+            return sockets.clone();
+        }
+        let sockets = look_up(path);
+        known.push((path, sockets.clone()));
+        sockets
+    });
+    known.unwrap_or_else(|_| look_up(path))
+}
+
+fn look_up(path: &'static str) -> Sockets {
+    Sockets {
+        open: metrics::gauge!(SOCKETS_OPEN, "path" => path),
+        accepted: metrics::counter!(SOCKETS_ACCEPTED, "path" => path),
+    }
 }
 
 /// Counts a socket's end by its close code; a code that only a client would think of is `other`.
@@ -211,8 +235,10 @@ mod tests {
         metrics.frames_in.increment(3);
         metrics.commit_seconds.record(0.003);
         metrics.writer_batch.record(17.0);
-        sockets_open("/ws/test-of-metrics/").set(2.0);
-        socket_accepted("/ws/test-of-metrics/");
+        for _ in 0..2 {
+            sockets("/ws/test-of-metrics/").open.increment(1.0);
+        }
+        sockets("/ws/test-of-metrics/").accepted.increment(1);
         socket_closed(4001);
         auth_failed("test_of_metrics");
         rate_limited("test_of_metrics");

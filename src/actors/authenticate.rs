@@ -22,6 +22,9 @@ const FRESH_FOR: Duration = Duration::from_secs(5);
 /// Identities kept; beyond it the cache starts afresh.
 const KEPT_MAX: usize = 50_000;
 
+/// Checked tokens kept.
+const CHECKED_MAX: usize = 10_000;
+
 /// What someone shows to prove who they are. Never printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
@@ -42,7 +45,7 @@ impl std::fmt::Debug for Credential {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    /// A person's account under one sign-in, for JWTs, whose signature is checked each time.
+    /// A person's account under one sign-in, for JWTs.
     Account(UserId, Option<LoginId>),
     /// A cookie or opaque token, by its hash.
     Secret(String),
@@ -55,11 +58,35 @@ struct Kept {
     valid_from_s: i64,
 }
 
+/// Tokens whose signature was checked a moment ago: pages open several sockets with one token, and
+/// the check costs as much as reading the request.
+#[derive(Default)]
+struct Checked(Mutex<HashMap<String, (Instant, Arc<Claims>)>>);
+
+impl Checked {
+    fn recall(&self, token: &str) -> Option<Arc<Claims>> {
+        let checked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, claims) = checked.get(token).filter(|(at, _)| at.elapsed() < FRESH_FOR)?;
+        (clock::now_naive() < claims.expires_at).then(|| Arc::clone(claims))
+    }
+
+    fn keep(&self, token: &str, claims: &Arc<Claims>) {
+        let mut checked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.len() >= CHECKED_MAX {
+            checked.retain(|_, (at, _)| at.elapsed() < FRESH_FOR);
+        }
+        if checked.len() < CHECKED_MAX {
+            checked.insert(token.to_owned(), (Instant::now(), Arc::clone(claims)));
+        }
+    }
+}
+
 /// Turns credentials into identities.
 pub struct Authenticator {
     tokens: Arc<Tokens>,
     lane: OnceLock<Lane>,
     kept: Mutex<HashMap<Key, Kept>>,
+    checked: Checked,
 }
 
 impl std::fmt::Debug for Authenticator {
@@ -76,7 +103,7 @@ impl Authenticator {
     /// An authenticator that verifies with `tokens`; reads begin once [`Authenticator::connect`]
     /// was called.
     pub fn new(tokens: Arc<Tokens>) -> Self {
-        Self { tokens, lane: OnceLock::new(), kept: Mutex::default() }
+        Self { tokens, lane: OnceLock::new(), kept: Mutex::default(), checked: Checked::default() }
     }
 
     /// Gives it the database.
@@ -106,10 +133,7 @@ impl Authenticator {
     }
 
     async fn by_jwt(&self, token: &str) -> Result<Arc<Identity>, Refusal> {
-        let claims = self
-            .tokens
-            .verify(token, TokenKind::Access)
-            .map_err(|fault| Refusal::not_authenticated(fault.to_string()))?;
+        let claims = self.claims(token)?;
         let key = Key::Account(claims.user, claims.login);
         let (identity, valid_from_s) = match self.recall(&key) {
             Some(known) => known,
@@ -121,6 +145,17 @@ impl Authenticator {
             }
         };
         admit_claims(&identity, valid_from_s, &claims)
+    }
+
+    fn claims(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        if let Some(claims) = self.checked.recall(token) {
+            return Ok(claims);
+        }
+        let verified = self.tokens.verify(token, TokenKind::Access);
+        let claims = verified.map_err(|fault| Refusal::not_authenticated(fault.to_string()))?;
+        let claims = Arc::new(claims);
+        self.checked.keep(token, &claims);
+        Ok(claims)
     }
 
     async fn by_secret(&self, raw: &str, carrier: Carrier) -> Result<Arc<Identity>, Refusal> {

@@ -2,7 +2,6 @@
 //! handshake waits for it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::NaiveDateTime;
@@ -28,20 +27,39 @@ pub struct Ending {
     pub reason: String,
 }
 
+/// Something for each of a run of tickets, which are given in order.
+#[derive(Debug)]
+struct Run<T> {
+    first: u64,
+    each: Vec<T>,
+}
+
+impl<T> Run<T> {
+    fn get_mut(&mut self, ticket: Ticket) -> Option<&mut T> {
+        let index = ticket.0.checked_sub(self.first)?;
+        self.each.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+impl<T> Default for Run<T> {
+    fn default() -> Self {
+        Self { first: 0, each: Vec::new() }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    fresh: HashMap<Ticket, Attempt>,
+    fresh: Run<Attempt>,
     /// Rows already written, for the sockets still open.
     rows: HashMap<Ticket, (AttemptId, NaiveDateTime)>,
     updates: Vec<AttemptUpdate>,
     /// Endings and stages of attempts whose rows are being written just now.
-    writing: HashMap<Ticket, Option<AttemptUpdate>>,
+    writing: Run<Option<AttemptUpdate>>,
 }
 
 /// Where sessions report attempts. Shared by all workers.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    next: AtomicU64,
     waiting: Mutex<Waiting>,
 }
 
@@ -53,12 +71,13 @@ impl Recorder {
     /// Notes an attempt.
     pub fn attempted(&self, attempt: Attempt) -> Option<Ticket> {
         let mut waiting = self.lock();
-        if waiting.fresh.len() >= WAITING_MAX {
+        let fresh = &mut waiting.fresh;
+        if fresh.each.len() >= WAITING_MAX {
             Metrics::get().attempts_dropped.increment(1);
             return None;
         }
-        let ticket = Ticket(self.next.fetch_add(1, Ordering::Relaxed));
-        waiting.fresh.insert(ticket, attempt);
+        let ticket = Ticket(fresh.first + fresh.each.len() as u64);
+        fresh.each.push(attempt);
         Some(ticket)
     }
 
@@ -75,7 +94,7 @@ impl Recorder {
     fn note(&self, ticket: Ticket, stage: Stage, ending: Option<Ending>) {
         let now = clock::now_naive();
         let mut waiting = self.lock();
-        if let Some(attempt) = waiting.fresh.get_mut(&ticket) {
+        if let Some(attempt) = waiting.fresh.get_mut(ticket) {
             attempt.stage = stage;
             if let Some(ending) = ending {
                 attempt.close_code = ending.close_code.map(i32::from);
@@ -94,7 +113,7 @@ impl Recorder {
             ended_at: done.then_some(now),
             duration_ms: done.then(|| (now - started_at).num_milliseconds()),
         };
-        if let Some(kept) = waiting.writing.get_mut(&ticket) {
+        if let Some(kept) = waiting.writing.get_mut(ticket) {
             // The row's id is not known yet; zero stands in until it is.
             *kept = Some(update(AttemptId(0), now));
         } else if let Some(&(id, started_at)) = waiting.rows.get(&ticket) {
@@ -107,12 +126,13 @@ impl Recorder {
 
     /// Writes what waits. Called by the housekeeper, one call at a time.
     pub async fn flush(&self, lane: &Lane) {
-        let (tickets, attempts, updates) = {
+        let (first, attempts, updates) = {
             let mut waiting = self.lock();
-            let fresh = std::mem::take(&mut waiting.fresh);
-            let (tickets, attempts): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
-            waiting.writing = tickets.iter().map(|ticket| (*ticket, None)).collect();
-            (tickets, attempts, std::mem::take(&mut waiting.updates))
+            let first = waiting.fresh.first;
+            let attempts = std::mem::take(&mut waiting.fresh.each);
+            waiting.fresh.first = first + attempts.len() as u64;
+            waiting.writing = Run { first, each: attempts.iter().map(|_| None).collect() };
+            (first, attempts, std::mem::take(&mut waiting.updates))
         };
         if attempts.is_empty() && updates.is_empty() {
             return;
@@ -124,29 +144,32 @@ impl Recorder {
             Ok(attempt::insert_many(conn, &attempts)?)
         });
         match written.await {
-            Ok(ids) => self.settle(&tickets, &ids, &facts),
+            Ok(ids) => self.settle(first, &ids, &facts),
             Err(refusal) => {
-                Metrics::get().attempts_dropped.increment(tickets.len() as u64);
+                Metrics::get().attempts_dropped.increment(facts.len() as u64);
                 warn!(
                     "connection attempts were not recorded count={} cause={refusal}",
-                    tickets.len()
+                    facts.len()
                 );
-                self.lock().writing.clear();
+                self.lock().writing = Run::default();
             }
         }
     }
 
     fn settle(
         &self,
-        tickets: &[Ticket],
+        first: u64,
         ids: &[AttemptId],
         facts: &[(NaiveDateTime, Option<NaiveDateTime>)],
     ) {
         let mut waiting = self.lock();
-        let mut writing = std::mem::take(&mut waiting.writing);
-        for ((ticket, id), (started_at, ended_at)) in tickets.iter().zip(ids).zip(facts) {
+        let noted = std::mem::take(&mut waiting.writing).each;
+        let tickets = (first..).map(Ticket);
+        for (((ticket, id), (started_at, ended_at)), noted) in
+            tickets.zip(ids).zip(facts).zip(noted)
+        {
             let mut open = ended_at.is_none();
-            if let Some(Some(mut update)) = writing.remove(ticket) {
+            if let Some(mut update) = noted {
                 update.id = *id;
                 update.duration_ms =
                     update.ended_at.map(|ended| (ended - *started_at).num_milliseconds());
@@ -154,7 +177,7 @@ impl Recorder {
                 waiting.updates.push(update);
             }
             if open {
-                waiting.rows.insert(*ticket, (*id, *started_at));
+                waiting.rows.insert(ticket, (*id, *started_at));
             }
         }
     }

@@ -199,7 +199,7 @@ impl Drop for Session {
             self.close(Close::InternalFault, Close::InternalFault.reason());
         }
         self.forget();
-        metrics::sockets_open(self.route).decrement(1.0);
+        metrics::sockets(self.route).open.decrement(1.0);
         if let Some(attempt) = self.attempt {
             let ending = self.ending.take().map_or_else(
                 || Ending { close_code: None, reason: "connection lost".to_owned() },
@@ -217,8 +217,9 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        metrics::socket_accepted(self.route);
-        metrics::sockets_open(self.route).increment(1.0);
+        let sockets = metrics::sockets(self.route);
+        sockets.accepted.increment(1);
+        sockets.open.increment(1.0);
         match self.start.take().map(|start| *start) {
             Some(Start::Served { topics }) => {
                 self.greet(!topics.is_empty());

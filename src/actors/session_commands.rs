@@ -11,6 +11,7 @@ use crate::actors::chat_reads;
 use crate::actors::fanout::with_floor;
 use crate::actors::mail::{Answer, Perform, ReplyTo, answer, done};
 use crate::actors::people_reads;
+use crate::actors::search_reads;
 use crate::actors::session::Session;
 use crate::actors::session_topics::Unsubscribed;
 use crate::auth::identity::Identity;
@@ -97,6 +98,15 @@ impl Session {
                     house.lane.read(read).await
                 };
                 self.reply_later(reference, None, reading, ctx);
+            }
+            (Command::Search(wish), topic) => {
+                let (lane, place) = (self.house.lane.clone(), topic.clone());
+                let reading = async move {
+                    lane.read(move |conn| search_reads::search(conn, &who, place.as_ref(), &wish))
+                        .await
+                        .map(|page| answer(&page))
+                };
+                self.reply_later(reference, topic, reading, ctx);
             }
             (Command::History(wish), Some(topic)) => {
                 let (lane, asked) = (self.house.lane.clone(), topic.clone());

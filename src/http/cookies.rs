@@ -5,7 +5,7 @@
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::{HOST, ORIGIN, REFERER};
+use actix_web::http::header::{COOKIE, HOST, HeaderMap, ORIGIN, REFERER};
 use actix_web::web;
 
 use crate::auth::secret;
@@ -54,6 +54,16 @@ pub fn csrf(request: &HttpRequest, config: &Config, value: &str) -> Cookie<'stat
     let mut made = cookie(request, config, CSRF, value);
     made.set_max_age(CookieAge::days(CSRF_DAYS));
     made
+}
+
+/// The session cookie's value in these headers.
+pub fn session_of(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(COOKIE).filter_map(|value| value.to_str().ok());
+    let mut shown = lines.flat_map(|line| line.split(';')).map(str::trim);
+    shown.find_map(|pair| {
+        let cookie = Cookie::parse_encoded(pair).ok()?;
+        (cookie.name() == SESSION).then(|| cookie.value().to_owned())
+    })
 }
 
 /// Both cookies, emptied and expired, for an answer that signs out.

@@ -330,7 +330,8 @@ pub async fn show_self(
         Some(_) => Shown::Cookie,
         None => Shown::Nothing,
     };
-    let verdict = handshake::check_origin(&request, &state.config, shown_by, Origins::Usual);
+    let verdict =
+        handshake::check_origin(request.headers(), &state.config, shown_by, Origins::Usual);
     let reason = verdict.as_ref().err().map(|rejected| rejected.refusal.message.to_string());
     let sent = request.headers().get(ORIGIN).and_then(|value| value.to_str().ok());
     Ok(web::Json(SelfView {

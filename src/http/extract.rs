@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
@@ -30,13 +30,17 @@ pub fn state(request: &HttpRequest) -> Result<web::Data<State>, ApiError> {
 
 /// The credential a request shows: the Authorization header beats the cookie.
 pub fn credential(request: &HttpRequest) -> Option<Credential> {
-    if let Some(header) = request.headers().get(AUTHORIZATION) {
-        let text = header.to_str().unwrap_or_default();
-        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-        let known = ["bearer", "token"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-        return Some(Credential::Token(if known { token.trim() } else { "" }.to_owned()));
-    }
-    request.cookie(cookies::SESSION).map(|cookie| Credential::Cookie(cookie.value().to_owned()))
+    let shown = authorization(request.headers());
+    let cookie = || request.cookie(cookies::SESSION);
+    shown.or_else(|| cookie().map(|cookie| Credential::Cookie(cookie.value().to_owned())))
+}
+
+/// The credential of the Authorization header, empty when its scheme is not known.
+pub fn authorization(headers: &HeaderMap) -> Option<Credential> {
+    let text = headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    let known = ["bearer", "token"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    Some(Credential::Token(if known { token.trim() } else { "" }.to_owned()))
 }
 
 /// Someone signed in. Unsafe requests by cookie alone must carry the CSRF token.

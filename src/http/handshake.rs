@@ -3,11 +3,15 @@
 
 use std::net::IpAddr;
 
+use actix_http::ws::hash_key;
+use actix_web::HttpResponse;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::http::{Method, StatusCode, Version};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws::HandshakeError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::config::Config;
 use crate::http::error::ErrorBody;
@@ -59,44 +63,91 @@ fn names(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .any(|given| given.trim().eq_ignore_ascii_case(token))
 }
 
-/// Checks the handshake itself.
+impl From<HandshakeError> for Rejected {
+    fn from(fault: HandshakeError) -> Self {
+        let (status, field, rule) = match fault {
+            HandshakeError::GetMethodRequired => (StatusCode::BAD_REQUEST, "method", "GET"),
+            HandshakeError::NoWebsocketUpgrade => {
+                (StatusCode::BAD_REQUEST, "Upgrade", "websocket, once")
+            }
+            HandshakeError::NoConnectionUpgrade => {
+                (StatusCode::BAD_REQUEST, "Connection", "Upgrade")
+            }
+            HandshakeError::NoVersionHeader => {
+                (StatusCode::BAD_REQUEST, "Sec-WebSocket-Version", "13, once")
+            }
+            HandshakeError::UnsupportedVersion => {
+                (StatusCode::UPGRADE_REQUIRED, "Sec-WebSocket-Version", "13")
+            }
+            HandshakeError::BadWebsocketKey => {
+                (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key", "16 bytes in base64, once")
+            }
+        };
+        Self::new(status, field, rule)
+    }
+}
+
+/// Checks the handshake itself, and answers its key.
 ///
 /// # Errors
 /// 426 for a plain request or another version, 400 for a malformed handshake.
-pub fn check(request: &HttpRequest) -> Result<(), Rejected> {
-    let headers = request.headers();
-    let bad = |field, rule| Err(Rejected::new(StatusCode::BAD_REQUEST, field, rule));
+pub fn check(head: &RequestHead) -> Result<&str, Rejected> {
+    let headers = head.headers();
     if !headers.contains_key(header::UPGRADE) {
         let rule = "websocket: this path is a WebSocket";
         return Err(Rejected::new(StatusCode::UPGRADE_REQUIRED, "Upgrade", rule));
     }
-    if request.method() != Method::GET {
-        return bad("method", "GET");
+    if head.version != Version::HTTP_11 && head.method == Method::GET {
+        return Err(Rejected::new(StatusCode::BAD_REQUEST, "version", "HTTP/1.1"));
     }
-    if request.version() != Version::HTTP_11 {
-        return bad("version", "HTTP/1.1");
+    Ok(key_of(head)?)
+}
+
+fn key_of(head: &RequestHead) -> Result<&str, HandshakeError> {
+    let headers = head.headers();
+    if head.method != Method::GET {
+        return Err(HandshakeError::GetMethodRequired);
     }
     let upgrade = single(headers, &header::UPGRADE);
     if !upgrade.is_some_and(|value| value.trim().eq_ignore_ascii_case("websocket")) {
-        return bad("Upgrade", "websocket, once");
+        return Err(HandshakeError::NoWebsocketUpgrade);
     }
     if !names(headers, &header::CONNECTION, "upgrade") {
-        return bad("Connection", "Upgrade");
+        return Err(HandshakeError::NoConnectionUpgrade);
     }
     match single(headers, &header::SEC_WEBSOCKET_VERSION).map(str::trim) {
         Some("13") => {}
-        Some(_) => {
-            let rule = "13";
-            return Err(Rejected::new(StatusCode::UPGRADE_REQUIRED, "Sec-WebSocket-Version", rule));
-        }
-        None => return bad("Sec-WebSocket-Version", "13, once"),
+        Some(_) => return Err(HandshakeError::UnsupportedVersion),
+        None => return Err(HandshakeError::NoVersionHeader),
     }
     let key = single(headers, &header::SEC_WEBSOCKET_KEY).map(str::trim);
-    let bytes = key.and_then(|key| STANDARD.decode(key).ok());
-    if bytes.is_none_or(|bytes| bytes.len() != 16) {
-        return bad("Sec-WebSocket-Key", "16 bytes in base64, once");
+    let mut bytes = [0_u8; 18];
+    let is_key = |key: &&str| STANDARD.decode_slice(key, &mut bytes) == Ok(16);
+    key.filter(is_key).ok_or(HandshakeError::BadWebsocketKey)
+}
+
+/// What a 101 says besides its acceptance.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Switching<'a> {
+    /// The subprotocol chosen among those offered.
+    pub protocol: Option<&'a str>,
+}
+
+/// The head of the 101 that answers `key`. It carries no `Date`, as an interim answer need not
+/// (RFC 9110 section 6.6.1).
+pub fn switching(key: &str, switching: Switching<'_>) -> Bytes {
+    let mut head = BytesMut::with_capacity(256);
+    head.put_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: ",
+    );
+    head.put_slice(&hash_key(key.as_bytes()));
+    if let Some(protocol) = switching.protocol {
+        head.put_slice(b"\r\nSec-WebSocket-Protocol: ");
+        head.put_slice(protocol.as_bytes());
     }
-    Ok(())
+    head.put_slice(b"\r\n\r\n");
+    head.freeze()
 }
 
 /// The credential and whether the native subprotocol was offered in `Sec-WebSocket-Protocol`.
@@ -123,7 +174,7 @@ pub fn offered(headers: &HeaderMap) -> (Option<String>, bool) {
 /// # Errors
 /// 403 naming the rule.
 pub fn check_origin(
-    request: &HttpRequest,
+    headers: &HeaderMap,
     config: &Config,
     shown: Shown,
     origins: Origins,
@@ -134,7 +185,6 @@ pub fn check_origin(
             refusal: Refusal { code: Code::Forbidden, ..Refusal::field("Origin", rule) },
         })
     };
-    let headers = request.headers();
     if !headers.contains_key(header::ORIGIN) {
         return match (origins, shown) {
             (Origins::Demanded, _) => foreign("required here"),

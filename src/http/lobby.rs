@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::clock;
 use crate::http::error::Answered;
-use crate::http::peer::{self, Wire};
+use crate::http::peer;
 use crate::http::state::State;
 use crate::models::attempt::{self, AttemptFilter, AttemptRow};
 use crate::models::statistics::{self, PathStatistics};
@@ -232,11 +232,16 @@ fn security(request: &HttpRequest, state: &State) -> Value {
 
 fn tls(request: &HttpRequest, state: &State) -> Value {
     let forwarded = request.headers().get("x-forwarded-proto");
-    let port = request.conn_data::<Wire>().and_then(|wire| wire.local).map(|local| local.port());
+    // The port that was asked for, as far as the client names it.
+    let named = request.connection_info().host().rsplit_once(':').and_then(|(_, port)| {
+        let port = port.parse().ok()?;
+        state.addresses.iter().any(|address| address.port() == port).then_some(port)
+    });
+    let port = named.or_else(|| state.addresses.first().map(SocketAddr::port));
     json!({
         "using_https": peer::is_secure(request, &state.config),
         "x_forwarded_proto": forwarded.and_then(|proto| proto.to_str().ok()),
-        "server_port": port.map(|port| port.to_string()),
+        "server_port": port.map(|port: u16| port.to_string()),
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     self, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
@@ -76,19 +76,27 @@ pub async fn dress(
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let response = next.call(request).await?.map_into_boxed_body();
-    // An upgrade's answer goes to the socket as it is, and has its own line.
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(response);
-    }
     let mut response = shape(response, &method, &path);
     let renewed = response.request().extensions_mut().remove::<Renewed>();
     renew(response.response_mut(), renewed);
     secure(response.headers_mut(), &path);
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    name(response.headers_mut(), &id);
     note(&method, &path, response.status(), started.elapsed(), &id);
     Ok(response)
+}
+
+/// Does the same for the plain answer to an upgrade, which no App has seen.
+pub fn dress_refusal(response: &mut HttpResponse, head: &RequestHead, started: Instant) {
+    let id = request_id(head.headers());
+    secure(response.headers_mut(), head.uri.path());
+    name(response.headers_mut(), &id);
+    note(&head.method, head.uri.path(), response.status(), started.elapsed(), &id);
+}
+
+fn name(headers: &mut HeaderMap, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
 }
 
 /// Adds cookies that a handler has not set or taken away itself.

@@ -33,6 +33,7 @@ pub mod profiles;
 pub mod renewal;
 pub mod rest;
 pub mod routes;
+pub mod search;
 pub mod server;
 pub mod sessions;
 pub mod sign_in;

@@ -15,7 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, sessions,
+    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, search,
+    sessions,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -77,7 +78,7 @@ struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
-    &[profiles::Description::openapi, contacts::Description::openapi];
+    &[profiles::Description::openapi, contacts::Description::openapi, search::Description::openapi];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

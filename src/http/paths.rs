@@ -160,6 +160,40 @@ pub const PATHS: &[PathRow] = &[
     row("/ws/paramedic", "/ws/paramedic/", &[native(Serves::Lone(own_inbox), &[Role::Paramedic])]),
 ];
 
+impl PathRow {
+    /// What stands for `{key}` in a path that meets this row, or nothing when it has none.
+    /// Slashes too many do not count.
+    fn key_in<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut route = self.route.split('/').filter(|part| !part.is_empty());
+        let mut given = path.split('/').filter(|part| !part.is_empty());
+        let mut key = "";
+        loop {
+            match (route.next(), given.next()) {
+                (None, None) => return Some(key),
+                (Some("{key}"), Some(part)) => key = part,
+                (Some(name), Some(part)) if name == part => {}
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The rows that are served: echoes and the lobby only where the settings say so.
+pub fn served(has_echo: bool, has_lobby: bool) -> impl Iterator<Item = &'static PathRow> {
+    PATHS.iter().filter(move |row| {
+        row.choices.iter().all(|choice| match choice.serves {
+            Serves::Echo(_) => has_echo,
+            Serves::Dialect(DialectKind::Lobby, _) => has_lobby,
+            _ => true,
+        })
+    })
+}
+
+/// The row of [`served`] that `path` meets, and what stands for its `{key}`.
+pub fn find(path: &str, has_echo: bool, has_lobby: bool) -> Option<(&'static PathRow, &str)> {
+    served(has_echo, has_lobby).find_map(|row| Some((row, row.key_in(path)?)))
+}
+
 fn read(name: String) -> Result<Topic, Close> {
     name.parse().map_err(|_| Close::NoSuchTopic)
 }
@@ -214,24 +248,11 @@ fn board(_: &str, _: &Identity) -> Result<Topic, Close> {
 mod tests {
     use super::*;
 
-    fn meets(row: &PathRow, path: &str) -> bool {
-        let path = path.trim_end_matches('/');
-        let (mut route, mut given) = (row.route.split('/'), path.split('/'));
-        loop {
-            match (route.next(), given.next()) {
-                (None, None) => return true,
-                (Some("{key}"), Some(key)) if !key.is_empty() => {}
-                (Some(left), Some(right)) if left == right => {}
-                _ => return false,
-            }
-        }
-    }
-
     #[test]
     fn every_example_meets_its_own_row_first() {
         for row in PATHS {
             // The router takes the first that fits, as this does.
-            let met = PATHS.iter().find(|other| meets(other, row.example)).unwrap();
+            let met = PATHS.iter().find(|other| other.key_in(row.example).is_some()).unwrap();
             assert_eq!(met.route, row.route, "{}", row.example);
         }
     }
@@ -243,5 +264,17 @@ mod tests {
             assert!(last.shown.is_empty(), "{}", row.route);
             assert!(earlier.iter().all(|choice| !choice.shown.is_empty()), "{}", row.route);
         }
+    }
+
+    #[test]
+    fn a_path_is_found_with_its_key_whatever_its_slashes() {
+        let found = |path| find(path, false, false).map(|(row, key)| (row.route, key));
+        assert_eq!(found("/ws/chat/42/"), Some(("/ws/chat/{key}", "42")));
+        assert_eq!(found("/ws//chat/42"), Some(("/ws/chat/{key}", "42")));
+        assert_eq!(found("/ws/notifications/"), Some(("/ws/notifications", "")));
+        assert_eq!(found("/ws/chat/"), None);
+        assert!(find("/ws/chat/", false, true).is_some());
+        assert_eq!(found("/ws/echo/"), None);
+        assert!(find("/ws/echo/", true, false).is_some());
     }
 }

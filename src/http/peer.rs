@@ -1,17 +1,16 @@
 //! Who is on the other end of the wire, as far as it can be trusted.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
+use actix_web::http::header::USER_AGENT;
 
 use crate::config::Config;
 
 /// Facts about a connection, noted when it was accepted.
 #[derive(Debug, Clone, Copy)]
 pub struct Wire {
-    pub peer: Option<SocketAddr>,
-    /// Where it was accepted.
-    pub local: Option<SocketAddr>,
     /// Whether TLS ends here.
     pub is_tls: bool,
 }
@@ -19,13 +18,18 @@ pub struct Wire {
 /// The client's address: the peer's, or, behind a trusted proxy, the rightmost address of
 /// `X-Forwarded-For` that is no trusted proxy itself.
 pub fn client_address(request: &HttpRequest, config: &Config) -> IpAddr {
-    let peer = request
-        .peer_addr()
+    address_of(request.head(), config)
+}
+
+/// As [`client_address`], of a request that no App has seen.
+pub fn address_of(head: &RequestHead, config: &Config) -> IpAddr {
+    let peer = head
+        .peer_addr
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip().to_canonical());
     if !config.is_trusted_proxy(peer) {
         return peer;
     }
-    let forwarded = request.headers().get_all("x-forwarded-for");
+    let forwarded = head.headers().get_all("x-forwarded-for");
     let hops: Vec<&str> = forwarded
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','))
@@ -50,9 +54,15 @@ pub fn is_secure(request: &HttpRequest, config: &Config) -> bool {
             .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")))
 }
 
-/// The client's name for itself, cut to 256 bytes.
+/// The client's name for itself, cut to 256 characters.
 pub fn user_agent(request: &HttpRequest) -> String {
-    let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok());
+    agent_of(request.head())
+}
+
+/// As [`user_agent`], of a request that no App has seen.
+pub fn agent_of(head: &RequestHead) -> String {
+    let agent = head.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let agent = agent.unwrap_or_default();
-    agent.chars().take(256).collect()
+    let end = agent.char_indices().nth(256).map_or(agent.len(), |(end, _)| end);
+    agent[..end].to_owned()
 }

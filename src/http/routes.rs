@@ -5,7 +5,7 @@ use actix_web::web;
 use crate::http::state::State;
 use crate::http::{
     accounts, chat, classroom, contacts, diagnostics, lobby, members, messages, messenger,
-    middleware, openapi, operations, pages, profiles, sessions, tokens, upgrade,
+    middleware, openapi, operations, pages, profiles, search, sessions, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -123,6 +123,7 @@ const CHAT: &[Route] = &[
     row("PATCH", "/api/v1/conversations/{key}/members/{user}", Access::SignedIn),
     row("POST", "/api/v1/conversations/{key}/join", Access::SignedIn),
     row("POST", "/api/v1/conversations/{key}/leave", Access::SignedIn),
+    row("GET", "/api/v1/search/messages", Access::SignedIn),
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
@@ -190,6 +191,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     tokens::configure(cfg);
     profiles::configure(cfg);
     contacts::configure(cfg);
+    search::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);

@@ -8,32 +8,32 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Actor;
 use actix_codec::{AsyncRead, AsyncWrite, Framed};
-use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::body::{BoxBody, MessageBody};
 use actix_http::h1;
 use actix_http::{ConnectionType, HttpService, Request, Response, StatusCode};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::dev::AppConfig;
-use actix_web::{App, Error, HttpMessage, HttpResponse};
-use bytes::BytesMut;
-use futures_util::{Sink, SinkExt};
+use actix_web::dev::{AppConfig, Url};
+use actix_web::{App, Error, HttpResponse};
+use bytes::{Bytes, BytesMut};
+use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::actors::fanout::Fanout;
-use crate::actors::house::House;
 use crate::actors::mail::SessionKey;
 use crate::actors::session::Session;
 use crate::http::peer::Wire;
 use crate::http::routes;
 use crate::http::state::State;
 use crate::http::tls::Certificate;
-use crate::http::upgrade::{HANDLER_PATIENCE, Handed, Open, Raw};
+use crate::http::upgrade::{self, Answer, HANDLER_PATIENCE, Open};
+use crate::http::{middleware, paths};
 use crate::protocol::refusal::Refusal;
 use crate::socket::io::{self, Io};
 use crate::socket::outbox::{Outbox, OutboxSettings};
@@ -58,7 +58,7 @@ type AppCall = Rc<dyn Fn(Request) -> Pin<Box<dyn Future<Output = HttpResponse<Bo
 /// What a worker's thread has, made when its first service is.
 struct Worker {
     index: usize,
-    house: Arc<House>,
+    state: State,
     outbox: Rc<OutboxSettings>,
     wheel: Rc<Wheel>,
     sessions: std::cell::Cell<u64>,
@@ -72,24 +72,24 @@ thread_local! {
 #[derive(Clone)]
 pub struct Workers {
     next: Arc<AtomicUsize>,
-    house: Arc<House>,
+    state: State,
     transport: Transport,
 }
 
 impl Workers {
-    /// Workers of a house.
-    pub fn new(house: Arc<House>, transport: Transport) -> Self {
-        Self { next: Arc::new(AtomicUsize::new(0)), house, transport }
+    /// Workers that serve from `state`.
+    pub fn new(state: State, transport: Transport) -> Self {
+        Self { next: Arc::new(AtomicUsize::new(0)), state, transport }
     }
 
     fn here(&self) -> Rc<Worker> {
         WORKER.with(|cell| {
             Rc::clone(cell.get_or_init(|| {
                 let index = self.next.fetch_add(1, Ordering::Relaxed);
-                Fanout::new(index, Arc::clone(&self.house)).start();
+                Fanout::new(index, Arc::clone(&self.state.house)).start();
                 Rc::new(Worker {
                     index,
-                    house: Arc::clone(&self.house),
+                    state: self.state.clone(),
                     outbox: Rc::new(self.transport.outbox.clone()),
                     wheel: Wheel::start(self.transport.wheel),
                     sessions: std::cell::Cell::new(0),
@@ -99,7 +99,7 @@ impl Workers {
     }
 }
 
-/// The HTTP service of one kind of stream: the App for plain requests, and the same App first for
+/// The HTTP service of one kind of stream: the App for plain requests, a way of their own for
 /// upgrades. A macro because the service's type has no name and differs with the stream.
 macro_rules! service {
     ($stream:ty, $state:expr, $workers:expr, $is_tls:literal) => {{
@@ -112,17 +112,15 @@ macro_rules! service {
             .client_request_timeout(state.config.request_timeout)
             .client_disconnect_timeout(Duration::from_secs(1))
             .on_connect_ext(|stream: &$stream, extensions| {
-                let tcp = tcp_of(stream);
                 // A socket that refuses an option is served all the same.
-                drop(io::configure(tcp));
-                let (peer, local) = (tcp.peer_addr().ok(), tcp.local_addr().ok());
-                extensions.insert(Wire { peer, local, is_tls: $is_tls });
+                drop(io::configure(tcp_of(stream)));
+                extensions.insert(Wire { is_tls: $is_tls });
             })
             .upgrade(fn_service(move |(request, framed): (Request, Framed<$stream, h1::Codec>)| {
                 let (here, app) = (Rc::clone(&here), cell.get().cloned());
                 Box::pin(async move {
                     if let Some(app) = app {
-                        upgrade(here, app, request, framed).await;
+                        serve_upgrade(here, app, request, framed).await;
                     }
                     Ok::<(), Error>(())
                 })
@@ -202,13 +200,17 @@ pub fn build(
     Ok(builder.run())
 }
 
-/// Asks the App about an upgrade and does what it says. Faults of the stream end it silently: there
-/// is nobody left to tell.
-async fn upgrade<T>(here: Rc<Worker>, app: AppCall, request: Request, framed: Framed<T, h1::Codec>)
-where
+/// Answers an upgrade: of a socket path here, of any other path by the App. Faults of the stream
+/// end it silently: there is nobody left to tell.
+async fn serve_upgrade<T>(
+    worker: Rc<Worker>,
+    app: AppCall,
+    request: Request,
+    framed: Framed<T, h1::Codec>,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Into<Io> + 'static,
 {
-    let headers = request.headers();
+    let headers = request.head().headers();
     let empty = headers.get("content-length").is_none_or(|length| length.as_bytes() == b"0");
     if !empty || headers.contains_key("transfer-encoding") {
         let refusal = Refusal::field("body", "none on an upgrade");
@@ -216,53 +218,49 @@ where
         let response = actix_web::ResponseError::error_response(&response);
         return Box::pin(refuse(framed, response)).await;
     }
-    request.extensions_mut().insert(Raw);
-    let response = match tokio::time::timeout(HANDLER_PATIENCE, app(request)).await {
-        Ok(response) => response,
-        Err(_) => HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).finish(),
+    let state = &worker.state;
+    // As routes do: what is escaped in a path is read before it is compared.
+    let read = request.path().contains('%').then(|| Url::new(request.uri().clone()));
+    let path = read.as_ref().map_or(request.path(), Url::path);
+    let Some((row, key)) = paths::find(path, state.config.echo, state.config.lobby) else {
+        let response = in_time(app(request)).await.unwrap_or_else(|late| late);
+        return Box::pin(refuse(framed, response)).await;
     };
-    let open = {
-        let extensions = response.extensions();
-        extensions.get::<Handed>().and_then(|handed| handed.0.borrow_mut().take())
-    };
-    match (response.status() == StatusCode::SWITCHING_PROTOCOLS, open) {
-        (true, Some(open)) => hand_over(&here, framed, response, open),
-        (true, None) => {
-            let response = HttpResponse::build(StatusCode::INTERNAL_SERVER_ERROR).finish();
+    let started = Instant::now();
+    let head = request.head();
+    match in_time(upgrade::answer(head, state, row, key)).await {
+        Ok(Answer::Switch(switching, open)) => hand_over(&worker, framed, switching, open),
+        Ok(Answer::Refuse(mut response)) | Err(mut response) => {
+            middleware::dress_refusal(&mut response, head, started);
             Box::pin(refuse(framed, response)).await;
         }
-        (false, _) => Box::pin(refuse(framed, response)).await,
     }
 }
 
-/// Encodes the 101 and gives the stream to a session; head and first frames leave in one write.
-fn hand_over<T>(
-    here: &Worker,
-    mut framed: Framed<T, h1::Codec>,
-    response: HttpResponse<BoxBody>,
-    open: Open,
-) where
+async fn in_time<T>(answering: impl Future<Output = T>) -> Result<T, HttpResponse<BoxBody>> {
+    let late = |_| HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).finish();
+    tokio::time::timeout(HANDLER_PATIENCE, answering).await.map_err(late)
+}
+
+/// Gives the stream to a session; the 101 and the first frames leave in one write.
+fn hand_over<T>(here: &Worker, framed: Framed<T, h1::Codec>, switching: Bytes, open: Open)
+where
     T: AsyncRead + AsyncWrite + Unpin + Into<Io> + 'static,
 {
-    let (response, _) = response.into_parts();
-    let item = h1::Message::Item((Response::<()>::from(response), BodySize::None));
-    if Pin::new(&mut framed).start_send(item).is_err() {
-        return;
-    }
     let parts = framed.into_parts();
     let outbox = Outbox::new(parts.io.into(), Rc::clone(&here.outbox));
-    outbox.begin(parts.write_buf.freeze());
+    outbox.begin(switching);
     here.wheel.register(&outbox);
     let first_bytes = BytesMut::from(&parts.read_buf[..]);
     match open {
         Open::Echo { message_bytes } => {
-            crate::http::upgrade::open_echo(outbox, first_bytes, message_bytes);
+            upgrade::open_echo(outbox, first_bytes, message_bytes);
         }
         Open::Session(opening) => {
             let number = here.sessions.get() + 1;
             here.sessions.set(number);
             let at = SessionKey { worker: here.index, number };
-            Session::open(Arc::clone(&here.house), at, *opening, outbox, first_bytes);
+            Session::open(Arc::clone(&here.state.house), at, *opening, outbox, first_bytes);
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The WebSocket upgrade: who asks, for what, and may they. Whatever can be refused after the
 //! handshake is: 101, then a close frame that a browser sees.
 
-use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use actix_web_actors::ws;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use log::{Level, log};
 
 use crate::actors::authenticate::Credential;
@@ -23,8 +23,9 @@ use crate::auth::identity::Identity;
 use crate::clock;
 use crate::http::classroom::general;
 use crate::http::cookies;
-use crate::http::handshake::{self, Rejected, SUBPROTOCOL};
-use crate::http::paths::{Admits, Choice, PATHS, PathRow, Serves, Shown};
+use crate::http::extract;
+use crate::http::handshake::{self, Rejected, SUBPROTOCOL, Switching};
+use crate::http::paths::{self, Admits, Choice, PathRow, Serves, Shown};
 use crate::http::peer;
 use crate::http::state::State;
 use crate::layer::contract::Manner;
@@ -34,93 +35,35 @@ use crate::protocol::close::Close;
 use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::refusal::{Code, Refusal};
 
-/// Marks a request that came by the upgrade service, which alone can serve a 101.
-#[derive(Debug, Clone, Copy)]
-pub struct Raw;
-
-/// What to open on the raw stream once the 101 is written; travels in the response's extensions.
+/// What to open on the raw stream once the 101 is written.
 pub enum Open {
     Session(Box<Opening>),
     Echo { message_bytes: usize },
 }
 
-/// Carries [`Open`] through extensions, which hand out shared references only.
-pub struct Handed(pub RefCell<Option<Open>>);
+/// What came of an upgrade.
+pub enum Answer {
+    /// The head of the 101, and what to open behind it.
+    Switch(Bytes, Open),
+    /// Plain HTTP instead.
+    Refuse(HttpResponse),
+}
 
-/// Registers every socket path.
+/// Registers every socket path, for requests that are no upgrades; those never reach the App.
 pub fn configure(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
-    for row in PATHS {
-        let is_there = row.choices.iter().all(|choice| match choice.serves {
-            Serves::Echo(_) => has_echo,
-            Serves::Dialect(DialectKind::Lobby, _) => has_lobby,
-            _ => true,
-        });
-        if !is_there {
-            continue;
-        }
-        let serve = move |request: HttpRequest, state: web::Data<State>| async move {
-            socket(&request, &state, row).await
-        };
-        cfg.route(row.route, web::route().to(serve));
+    for row in paths::served(has_echo, has_lobby) {
+        let answer = move |request: HttpRequest| async move { plain(&request, row) };
+        cfg.route(row.route, web::route().to(answer));
     }
 }
 
-/// A decided upgrade.
-struct Decided {
-    who: Option<Arc<Identity>>,
-    start: Start,
-    has_place: bool,
-}
-
-/// What is asked, and how the path's table answers who asks like this.
-struct Asked<'a> {
-    request: &'a HttpRequest,
-    state: &'a State,
-    choice: &'static Choice,
-    credential: Option<Credential>,
-    shown: Shown,
-    address: IpAddr,
-}
-
-async fn socket(request: &HttpRequest, state: &State, row: &'static PathRow) -> HttpResponse {
-    if let Err(rejected) = handshake::check(request) {
-        return opened_to_pages(rejected.response(), row);
-    }
-    if !request.extensions().contains::<Raw>() {
+fn plain(request: &HttpRequest, row: &PathRow) -> HttpResponse {
+    let rejected = handshake::check(request.head()).err().unwrap_or_else(|| {
         let rule = "websocket, alone and without a body";
         let refusal = Refusal::field("Upgrade", rule);
-        return Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }.response();
-    }
-    let (credential, shown) = credential(request);
-    let choice = row.choice(shown);
-    if let Serves::Echo(limit) = choice.serves {
-        let ordinary = state.house.settings.ws_message_bytes;
-        let message_bytes = limit.unwrap_or(ordinary);
-        return switch(request, Open::Echo { message_bytes });
-    }
-    let address = peer::client_address(request, &state.config);
-    let asked = Asked { request, state, choice, credential, shown, address };
-    if let Err(rejected) = asked.admit() {
-        let attempt = attempt(request, state, None, Stage::PreHandshake);
-        let code = i32::from(rejected.status.as_u16());
-        record(state, attempt, Err((Some(code), rejected.refusal.message.to_string())));
-        return opened_to_pages(rejected.response(), row);
-    }
-    let decided = asked.decide().await;
-    let ticket = note(request, state, &decided);
-    let place = decided.has_place.then(|| {
-        let user = decided.who.as_ref().map(|who| who.user);
-        Place::new(Arc::clone(&state.house), address, user)
+        Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }
     });
-    let Decided { who, start, .. } = decided;
-    let route = row.route;
-    let dialect = match choice.serves {
-        Serves::Dialect(dialect, _) => Some(dialect),
-        _ => None,
-    };
-    let manner = Manner { dialect };
-    let opening = Opening { route, who, manner, start, attempt: ticket, place };
-    switch(request, Open::Session(Box::new(opening)))
+    opened_to_pages(rejected.response(), row)
 }
 
 /// Lets any page read why there is no socket, where nothing hangs on who asks.
@@ -132,27 +75,88 @@ fn opened_to_pages(mut response: HttpResponse, row: &PathRow) -> HttpResponse {
     response
 }
 
-/// The credential an upgrade shows, and by what: the header beats the subprotocol, that the query,
-/// and all of them the cookie.
-fn credential(request: &HttpRequest) -> (Option<Credential>, Shown) {
-    if request.headers().contains_key(header::AUTHORIZATION) {
-        return (crate::http::extract::credential(request), Shown::Header);
+/// A decided upgrade.
+struct Decided {
+    who: Option<Arc<Identity>>,
+    start: Start,
+    has_place: bool,
+}
+
+/// An upgrade request for a socket path.
+struct Asked<'a> {
+    head: &'a RequestHead,
+    state: &'a State,
+    address: IpAddr,
+    choice: &'static Choice,
+    shown: Shown,
+    /// What the path has for `{key}`.
+    key: &'a str,
+}
+
+/// Answers an upgrade request for the path of `row`.
+pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, key: &str) -> Answer {
+    let accept_key = match handshake::check(head) {
+        Ok(accept_key) => accept_key,
+        Err(rejected) => return Answer::Refuse(opened_to_pages(rejected.response(), row)),
+    };
+    let (credential, shown, native) = credential(head);
+    let choice = row.choice(shown);
+    if let Serves::Echo(limit) = choice.serves {
+        let message_bytes = limit.unwrap_or(state.house.settings.ws_message_bytes);
+        return switch(accept_key, native, Open::Echo { message_bytes });
     }
-    if let (Some(token), _) = handshake::offered(request.headers()) {
-        return (Some(Credential::Token(token)), Shown::Subprotocol);
+    let address = peer::address_of(head, &state.config);
+    let asked = Asked { head, state, address, choice, shown, key };
+    if let Err(rejected) = asked.admit() {
+        let attempt = attempt(&asked, None, Stage::PreHandshake);
+        let code = i32::from(rejected.status.as_u16());
+        record(state, attempt, Err((Some(code), rejected.refusal.message.to_string())));
+        return Answer::Refuse(opened_to_pages(rejected.response(), row));
     }
-    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let token = query.ok().and_then(|query| {
-        query.into_inner().into_iter().find(|(name, _)| name == "token").map(|(_, token)| token)
+    let decided = asked.decide(credential).await;
+    let ticket = note(&asked, state, &decided);
+    let Decided { who, start, has_place } = decided;
+    let place = has_place.then(|| {
+        let user = who.as_ref().map(|who| who.user);
+        Place::new(Arc::clone(&state.house), address, user)
     });
-    if let Some(token) = token {
+    let dialect = match choice.serves {
+        Serves::Dialect(dialect, _) => Some(dialect),
+        _ => None,
+    };
+    let (route, manner) = (row.route, Manner { dialect });
+    let opening = Opening { route, who, manner, start, attempt: ticket, place };
+    switch(accept_key, native, Open::Session(Box::new(opening)))
+}
+
+/// The credential an upgrade shows, by what (the header beats the subprotocol, that the query, and
+/// all of them the cookie), and whether our subprotocol was offered.
+fn credential(head: &RequestHead) -> (Option<Credential>, Shown, bool) {
+    let (bearer, native) = handshake::offered(head.headers());
+    let (credential, shown) = if let Some(header) = extract::authorization(head.headers()) {
+        (Some(header), Shown::Header)
+    } else if let Some(bearer) = bearer {
+        (Some(Credential::Token(bearer)), Shown::Subprotocol)
+    } else if let Some(token) = head.uri.query().and_then(query_token) {
         let shown = if token.contains('.') { Shown::QueryJwt } else { Shown::QueryOpaque };
-        return (Some(Credential::Token(token)), shown);
+        (Some(Credential::Token(token)), shown)
+    } else if let Some(cookie) = cookies::session_of(head.headers()) {
+        (Some(Credential::Cookie(cookie)), Shown::Cookie)
+    } else {
+        (None, Shown::Nothing)
+    };
+    (credential, shown, native)
+}
+
+fn query_token(query: &str) -> Option<String> {
+    // Most tokens are all there is in the query, and hold nothing that is escaped.
+    if let Some(token) = query.strip_prefix("token=")
+        && !token.contains(['&', '%', '+'])
+    {
+        return Some(token.to_owned());
     }
-    match request.cookie(cookies::SESSION) {
-        Some(cookie) => (Some(Credential::Cookie(cookie.value().to_owned())), Shown::Cookie),
-        None => (None, Shown::Nothing),
-    }
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query).ok()?.into_inner();
+    pairs.into_iter().find(|(name, _)| name == "token").map(|(_, token)| token)
 }
 
 impl Asked<'_> {
@@ -162,7 +166,8 @@ impl Asked<'_> {
             Admits::Nobody => Shown::Nothing,
             _ => self.shown,
         };
-        handshake::check_origin(self.request, &self.state.config, shown, self.choice.origins)?;
+        let headers = self.head.headers();
+        handshake::check_origin(headers, &self.state.config, shown, self.choice.origins)?;
         let house = &self.state.house;
         if house.draining.load(Ordering::Relaxed) || house.throttles.is_full() {
             let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -178,17 +183,16 @@ impl Asked<'_> {
         Decided { who, start, has_place: false }
     }
 
-    async fn decide(&self) -> Decided {
+    async fn decide(&self, credential: Option<Credential>) -> Decided {
         let house = &self.state.house;
         if let Err(refusal) = house.throttles.connect(self.address) {
             return self.refuse(None, Close::TooMany, refusal);
         }
-        let who = match self.identify().await {
+        let who = match self.identify(credential).await {
             Ok(who) => who,
             Err((close, refusal)) => return self.refuse(None, close, refusal),
         };
-        let nobody = Identity::nobody();
-        let subject = who.as_ref().unwrap_or(&nobody);
+        let subject = who.clone().unwrap_or_else(Identity::nobody);
         let roles = self.choice.roles;
         if !roles.is_empty() && !roles.contains(&subject.role) {
             let wanted: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
@@ -196,10 +200,9 @@ impl Asked<'_> {
             let message = format!("role {role} is not allowed here: {}", wanted.join(" or "));
             return self.refuse(who, Close::NotAuthorized, Refusal::forbidden(message));
         }
-        let key = self.request.match_info().get("key").unwrap_or_default();
         let topics = match self.choice.serves {
-            Serves::Lone(topic) => topic(key, subject).map(|topic| vec![topic]),
-            Serves::Dialect(_, topics) => topics(key, subject),
+            Serves::Lone(topic) => topic(self.key, &subject).map(|topic| vec![topic]),
+            Serves::Dialect(_, topics) => topics(self.key, &subject),
             Serves::Native | Serves::Echo(_) => Ok(Vec::new()),
         };
         let topics = match topics {
@@ -226,8 +229,11 @@ impl Asked<'_> {
     }
 
     /// Who asks; nobody where nobody needs to be known.
-    async fn identify(&self) -> Result<Option<Arc<Identity>>, (Close, Refusal)> {
-        let credential = match (self.choice.admits, &self.credential) {
+    async fn identify(
+        &self,
+        credential: Option<Credential>,
+    ) -> Result<Option<Arc<Identity>>, (Close, Refusal)> {
+        let credential = match (self.choice.admits, credential) {
             (Admits::Nobody, _) | (Admits::Anyone, None) => return Ok(None),
             (Admits::SignedIn, None) => {
                 let refusal = Refusal::not_authenticated("sign in first: no credential was shown");
@@ -235,7 +241,7 @@ impl Asked<'_> {
             }
             (_, Some(credential)) => credential,
         };
-        match self.state.house.authenticator.identify(credential).await {
+        match self.state.house.authenticator.identify(&credential).await {
             Ok(who) => Ok(Some(who)),
             Err(refusal) => {
                 let close = match refusal.code {
@@ -253,11 +259,11 @@ impl Asked<'_> {
     }
 }
 
-fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: Stage) -> Attempt {
+fn attempt(asked: &Asked<'_>, who: Option<&Identity>, stage: Stage) -> Attempt {
     Attempt {
-        client_ip: Some(peer::client_address(request, &state.config).to_string()),
-        user_agent: peer::user_agent(request),
-        path: path_of(request),
+        client_ip: Some(asked.address.to_string()),
+        user_agent: peer::agent_of(asked.head),
+        path: path_of(asked.head),
         user: who.map(|who| who.user),
         username: who.map(|who| who.username.to_string()).unwrap_or_default(),
         role: who.map(|who| who.role.to_string()).unwrap_or_default(),
@@ -271,10 +277,14 @@ fn attempt(request: &HttpRequest, state: &State, who: Option<&Identity>, stage: 
     }
 }
 
-/// The path as documents write it, with its closing slash, which routing takes away.
-fn path_of(request: &HttpRequest) -> String {
-    let path: String = request.path().trim_end_matches('/').chars().take(254).collect();
-    path + "/"
+/// The path as documents write it, with its closing slash and nothing of its query.
+fn path_of(head: &RequestHead) -> String {
+    let path = head.uri.path().trim_end_matches('/');
+    let end = path.char_indices().nth(254).map_or(path.len(), |(end, _)| end);
+    let mut kept = String::with_capacity(end + 1);
+    kept.push_str(&path[..end]);
+    kept.push('/');
+    kept
 }
 
 /// Records and logs one attempt: one line and one row each.
@@ -311,12 +321,12 @@ fn record(
     state.house.recorder.attempted(attempt)
 }
 
-fn note(request: &HttpRequest, state: &State, decided: &Decided) -> Option<Ticket> {
+fn note(asked: &Asked<'_>, state: &State, decided: &Decided) -> Option<Ticket> {
     let stage = match decided.start {
         Start::Served { .. } => Stage::Connected,
         Start::Refused { .. } => Stage::Handshake,
     };
-    let attempt = attempt(request, state, decided.who.as_deref(), stage);
+    let attempt = attempt(asked, decided.who.as_deref(), stage);
     match &decided.start {
         Start::Served { .. } => record(state, attempt, Ok(())),
         Start::Refused { close, reason, .. } => {
@@ -325,20 +335,10 @@ fn note(request: &HttpRequest, state: &State, decided: &Decided) -> Option<Ticke
     }
 }
 
-/// The 101 itself, with what to open in its extensions.
-fn switch(request: &HttpRequest, open: Open) -> HttpResponse {
-    match ws::handshake_with_protocols(request, &[SUBPROTOCOL]) {
-        Ok(mut builder) => {
-            let mut response = builder.finish();
-            response.head_mut().no_chunking(true);
-            response.extensions_mut().insert(Handed(RefCell::new(Some(open))));
-            response
-        }
-        Err(_) => {
-            let refusal = Refusal::field("handshake", "as RFC 6455 section 4.2.1 says");
-            Rejected { status: StatusCode::BAD_REQUEST, refusal }.response()
-        }
-    }
+/// The 101 itself, with what to open behind it.
+fn switch(accept_key: &str, native: bool, open: Open) -> Answer {
+    let protocol = native.then_some(SUBPROTOCOL);
+    Answer::Switch(handshake::switching(accept_key, Switching { protocol }), open)
 }
 
 /// How long an upgrade's handler may take before the answer is 503.

@@ -1,10 +1,13 @@
 //! Connection attempts: who tried to connect, how far they came, why it ended.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDateTime;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
+use diesel::result::Error::SerializationError;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamp};
 
@@ -127,87 +130,150 @@ pub struct AttemptUpdate {
     pub duration_ms: Option<i64>,
 }
 
+/// How Diesel keeps a moment in SQLite.
+const STORED_MOMENT: &str = "%F %T%.f";
 /// Rows in one statement: PostgreSQL allows 65,535 parameters, and a row has 14.
 const ROWS_A_STATEMENT: usize = 1_000;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The id that this connection gave last.
+    fn last_insert_rowid() -> BigInt;
+}
 
 /// Records `new` and answers their ids in the same order.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when one names a user who is not there: then none is recorded.
 pub fn insert_many(conn: &mut DbConn, new: &[Attempt]) -> Result<Vec<AttemptId>, StoreError> {
-    macro_rules! row {
-        ($attempt:expr) => {{
-            let attempt: &Attempt = $attempt;
-            (
-                (
-                    attempts::client_ip.eq(attempt.client_ip.as_deref()),
-                    attempts::user_agent.eq(&attempt.user_agent),
-                    attempts::path.eq(&attempt.path),
-                    attempts::user_id.eq(attempt.user),
-                    attempts::username.eq(&attempt.username),
-                    attempts::role.eq(&attempt.role),
-                    attempts::stage.eq(attempt.stage),
-                ),
-                (
-                    attempts::outcome.eq(attempt.outcome),
-                    attempts::successful.eq(attempt.outcome == Outcome::Accepted),
-                    attempts::close_code.eq(attempt.close_code),
-                    attempts::reason.eq(&attempt.reason),
-                    attempts::started_at.eq(attempt.started_at),
-                    attempts::ended_at.eq(attempt.ended_at),
-                    attempts::duration_ms.eq(attempt.duration_ms),
-                ),
-            )
-        }};
-    }
-    transaction(conn, |conn| {
-        let mut ids = Vec::with_capacity(new.len());
-        match conn {
-            DbConn::Sqlite(conn) => {
-                for attempt in new {
-                    let insert = diesel::insert_into(attempts::table).values(row!(attempt));
-                    ids.push(insert.returning(attempts::id).get_result(conn)?);
-                }
+    transaction(conn, |conn| match conn {
+        DbConn::Sqlite(conn) => Ok(insert_from_json(conn, new)?),
+        DbConn::Postgres(conn) => {
+            let mut ids = Vec::with_capacity(new.len());
+            for chunk in new.chunks(ROWS_A_STATEMENT) {
+                let rows: Vec<_> = chunk
+                    .iter()
+                    .map(|attempt| {
+                        (
+                            (
+                                attempts::client_ip.eq(attempt.client_ip.as_deref()),
+                                attempts::user_agent.eq(&attempt.user_agent),
+                                attempts::path.eq(&attempt.path),
+                                attempts::user_id.eq(attempt.user),
+                                attempts::username.eq(&attempt.username),
+                                attempts::role.eq(&attempt.role),
+                                attempts::stage.eq(attempt.stage),
+                            ),
+                            (
+                                attempts::outcome.eq(attempt.outcome),
+                                attempts::successful.eq(attempt.outcome == Outcome::Accepted),
+                                attempts::close_code.eq(attempt.close_code),
+                                attempts::reason.eq(&attempt.reason),
+                                attempts::started_at.eq(attempt.started_at),
+                                attempts::ended_at.eq(attempt.ended_at),
+                                attempts::duration_ms.eq(attempt.duration_ms),
+                            ),
+                        )
+                    })
+                    .collect();
+                let insert = diesel::insert_into(attempts::table).values(rows);
+                ids.extend(insert.returning(attempts::id).get_results::<AttemptId>(conn)?);
             }
-            DbConn::Postgres(conn) => {
-                for chunk in new.chunks(ROWS_A_STATEMENT) {
-                    let rows: Vec<_> = chunk.iter().map(|attempt| row!(attempt)).collect();
-                    let insert = diesel::insert_into(attempts::table).values(rows);
-                    ids.extend(insert.returning(attempts::id).get_results::<AttemptId>(conn)?);
-                }
-            }
+            Ok(ids)
         }
-        Ok(ids)
     })
 }
 
-/// Brings `updates` to their rows; those whose rows were pruned are passed over.
+/// All rows in one statement: bound one by one, each costs three times what SQLite needs for it.
+/// Ids of one statement of the only writer follow each other, so the last tells them all.
+fn insert_from_json(conn: &mut SqliteConnection, new: &[Attempt]) -> QueryResult<Vec<AttemptId>> {
+    let moment = |at: NaiveDateTime| at.format(STORED_MOMENT).to_string();
+    let rows = new.iter().map(|attempt| {
+        let Attempt { client_ip, user_agent, path, username, role, .. } = attempt;
+        let Attempt { stage, outcome, close_code, reason, duration_ms, .. } = attempt;
+        let (started_at, ended_at) = (moment(attempt.started_at), attempt.ended_at.map(moment));
+        let user = attempt.user.map(|id| id.0);
+        (
+            client_ip,
+            user_agent,
+            path,
+            user,
+            username,
+            role,
+            stage,
+            outcome,
+            close_code,
+            reason,
+            started_at,
+            ended_at,
+            duration_ms,
+        )
+    });
+    let rows = as_json(rows.collect::<Vec<_>>())?;
+    // Materialized, or SQLite would write each row's JSON anew for each column that is read of it.
+    diesel::sql_query(
+        "WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
+         INSERT INTO connection_attempts
+             (client_ip, user_agent, path, user_id, username, role, stage, outcome, successful,
+              close_code, reason, started_at, ended_at, duration_ms)
+         SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3, v ->> 4, v ->> 5, v ->> 6, v ->> 7,
+                v ->> 7 = 'accepted', v ->> 8, v ->> 9, v ->> 10, v ->> 11, v ->> 12
+         FROM new",
+    )
+    .bind::<Text, _>(rows)
+    .execute(conn)?;
+    let last: i64 = diesel::select(last_insert_rowid()).get_result(conn)?;
+    let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
+    Ok((last - count + 1..=last).map(AttemptId).collect())
+}
+
+fn as_json(rows: impl serde::Serialize) -> QueryResult<String> {
+    serde_json::to_string(&rows).map_err(|fault| SerializationError(fault.into()))
+}
+
+/// Brings `updates` to their rows, of several for one row the last; those whose rows were pruned
+/// are passed over.
 ///
 /// # Errors
 /// Those of the database.
 pub fn update_many(conn: &mut DbConn, updates: &[AttemptUpdate]) -> Result<(), StoreError> {
+    // A statement that met a row twice would take either.
+    let mut met = HashSet::new();
+    let last: Vec<_> = updates.iter().rev().filter(|update| met.insert(update.id)).collect();
     transaction(conn, |conn| {
         match conn {
-            DbConn::Sqlite(conn) => {
-                for update in updates {
-                    diesel::update(attempts::table.find(update.id))
-                        .set((
-                            attempts::stage.eq(update.stage),
-                            attempts::close_code.eq(update.close_code),
-                            attempts::reason.eq(&update.reason),
-                            attempts::ended_at.eq(update.ended_at),
-                            attempts::duration_ms.eq(update.duration_ms),
-                        ))
-                        .execute(conn)?;
-                }
-            }
-            DbConn::Postgres(conn) => update_columns(conn, updates)?,
+            DbConn::Sqlite(conn) => update_from_json(conn, &last)?,
+            DbConn::Postgres(conn) => update_columns(conn, &last)?,
         }
         Ok(())
     })
 }
 
-fn update_columns(conn: &mut PgConnection, updates: &[AttemptUpdate]) -> QueryResult<()> {
+/// All in one statement, which SQLite would otherwise read again for each row.
+fn update_from_json(conn: &mut SqliteConnection, updates: &[&AttemptUpdate]) -> QueryResult<()> {
+    let rows: Vec<_> = updates
+        .iter()
+        .map(|update| {
+            let ended_at = update.ended_at.map(|at| at.format(STORED_MOMENT).to_string());
+            let AttemptUpdate { id, stage, close_code, reason, duration_ms, .. } = update;
+            (id.0, stage, close_code, reason, ended_at, duration_ms)
+        })
+        .collect();
+    let rows = as_json(rows)?;
+    diesel::sql_query(
+        "WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
+         UPDATE connection_attempts
+         SET stage = v ->> 1, close_code = v ->> 2, reason = v ->> 3, ended_at = v ->> 4,
+             duration_ms = v ->> 5
+         FROM new
+         WHERE connection_attempts.id = v ->> 0",
+    )
+    .bind::<Text, _>(rows)
+    .execute(conn)?;
+    Ok(())
+}
+
+fn update_columns(conn: &mut PgConnection, updates: &[&AttemptUpdate]) -> QueryResult<()> {
     let ids: Vec<AttemptId> = updates.iter().map(|update| update.id).collect();
     let stages: Vec<Stage> = updates.iter().map(|update| update.stage).collect();
     let codes: Vec<Option<i32>> = updates.iter().map(|update| update.close_code).collect();

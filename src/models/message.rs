@@ -13,6 +13,7 @@ use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::models::error::StoreError;
 use crate::models::posting::{self, Place};
 use crate::models::schema::messages;
+use crate::models::search;
 use crate::models::store::DbConn;
 use crate::models::user;
 use crate::protocol::views::{HistoryPage, MessageView, PersonView, ReplyView};
@@ -218,7 +219,9 @@ pub fn edit(
     let change = (messages::content.eq(content), messages::edited_at.eq(at));
     diesel::update(live).set(change).execute(conn)?;
     let view = views(conn, &[id])?.remove(&id);
-    view.filter(|view| !view.deleted).ok_or(StoreError::Missing)
+    let view = view.filter(|view| !view.deleted).ok_or(StoreError::Missing)?;
+    search::replace(conn, id, view.conversation, content)?;
+    Ok(view)
 }
 
 /// Takes a message back: its text goes for good, its place stays. The caller journals it.
@@ -235,7 +238,10 @@ pub fn delete(
     let change =
         (messages::content.eq(""), messages::deleted_at.eq(at), messages::deleted_by.eq(by));
     let changed = diesel::update(live).set(change).execute(conn)?;
-    if changed == 0 { Err(StoreError::Missing) } else { Ok(()) }
+    if changed == 0 {
+        return Err(StoreError::Missing);
+    }
+    search::remove(conn, &[id])
 }
 
 /// A page of a conversation: the first after `after`, else the last before `before`, else the last.

@@ -37,6 +37,8 @@ pub mod message;
 
 pub mod posting;
 
+pub mod search;
+
 pub mod answer;
 
 pub mod attempt;

@@ -5,6 +5,7 @@
 
 pub mod older;
 pub mod people;
+pub mod search;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::older::OlderCommand;
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -188,6 +190,7 @@ pub enum Command {
     /// What only older clients ask for; no frame of the native protocol can say it.
     Older(OlderCommand),
     People(PeopleCommand),
+    Search(Search),
 }
 
 /// One row of [`COMMANDS`].
@@ -227,6 +230,7 @@ const CONNECTION: &[CommandRow] = &[
 /// Conversations.
 #[rustfmt::skip]
 const CHAT: &[CommandRow] = &[
+    row("search", false, |raw| read_data(raw).map(Command::Search)),
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),

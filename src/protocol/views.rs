@@ -6,6 +6,7 @@
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod search;
 
 use std::sync::Arc;
 

@@ -22,5 +22,6 @@ mod owners;
 mod presence;
 mod privacy;
 mod replay;
+mod search;
 mod slow_reader;
 mod store_contract;
