@@ -1,4 +1,5 @@
-//! The lobby: the one room that older clients enter without an account, opened when the first comes.
+//! The lobby: the one room that older clients enter without an account, opened for the first who
+//! comes.
 
 use crate::actors::house::House;
 use crate::clock;

@@ -22,6 +22,9 @@ use crate::models::attempt::{self, AttemptFilter, AttemptRow};
 use crate::models::statistics::{self, PathStatistics};
 use crate::protocol::refusal::Refusal;
 
+/// What this runs on, in the words of the older server.
+const PLATFORM: &str = if cfg!(target_os = "linux") { "linux" } else { "other" };
+
 /// The path whose attempts are counted.
 const SOCKET_PATH: &str = "/ws/chat/";
 /// Attempts shown.
@@ -207,7 +210,7 @@ pub async fn diagnose(
             "ALLOWED_HOSTS": hosts,
         },
         "versions": {"Switchboard": env!("CARGO_PKG_VERSION")},
-        "os_info": {"OS": "posix", "Platform": if cfg!(target_os = "linux") { "linux" } else { "other" }},
+        "os_info": {"OS": "posix", "Platform": PLATFORM},
         "security_settings": security(&request, &state),
         "middleware_classes": MIDDLEWARE,
         "tls_config": tls(&request, &state),
