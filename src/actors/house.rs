@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dispatch::notifier::Notifier;
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
@@ -31,6 +33,14 @@ static PROBES: AtomicU64 = AtomicU64::new(0);
 pub struct Settings {
     pub ws_message_bytes: usize,
     pub message_bytes: usize,
+    /// How long a message may be edited; zero for ever.
+    pub edit_window: Duration,
+    /// Different emojis under one message.
+    pub reactions_per_message: i64,
+    pub pins_per_conversation: i64,
+    pub invites_per_conversation: i64,
+    /// Most members of a conversation who are told of each other's marks.
+    pub receipts_members: i64,
     pub heartbeat: Duration,
     pub auth_warning: Duration,
     pub frames: Rate,
@@ -45,6 +55,7 @@ pub struct Settings {
     pub twin_window: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub dispatch: DispatchSettings,
 }
 
 /// What every actor of this process shares.
@@ -59,6 +70,8 @@ pub struct House {
     pub throttles: Throttles,
     /// Who has a connection open.
     pub online: Online,
+    /// Is told of alarms that reached nobody.
+    pub notifier: Arc<dyn Notifier>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Set once the room without sign-in is known to be there.

@@ -1,11 +1,15 @@
 //! What older clients ask of conversations and the native protocol has no word for.
 
+use std::sync::Arc;
+
 use crate::actors::authorize::{admit_for, require};
-use crate::actors::chat_commands::{self, Effect, Noted};
+use crate::actors::chat_commands::{Effect, Noted};
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Perform, done, person};
+use crate::actors::message_commands;
 use crate::actors::post::{self, PostJob};
+use crate::actors::receipt_commands;
 use crate::actors::switchboard::Switchboard;
 use crate::actors::twins::TwinJob;
 use crate::auth::identity::Identity;
@@ -15,7 +19,7 @@ use crate::ids::{MessageId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
-use crate::models::{listing, message};
+use crate::models::{listing, message, user};
 use crate::protocol::command::older::{OlderCommand, Side};
 use crate::protocol::command::{MessageDelete, MessageSend, ReadMark};
 use crate::protocol::event::older::OlderEvent;
@@ -24,7 +28,7 @@ use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
 
 /// Queues a message that its client sends by two ways.
-pub fn send_twice(house: &House, perform: Perform, send: MessageSend, side: Side) {
+pub fn send_twice(house: &Arc<House>, perform: Perform, send: MessageSend, side: Side) {
     let Perform { who, topic, reply, .. } = perform;
     let Some(topic) = topic else {
         return reply.send(Err(Refusal::field("topic", "required")));
@@ -32,8 +36,8 @@ pub fn send_twice(house: &House, perform: Perform, send: MessageSend, side: Side
     if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
         return reply.send(Err(refusal));
     }
-    let post = PostJob::new(who, topic, send, reply);
     let window = house.settings.twin_window;
+    let post = PostJob::new(who, topic, send, Arc::clone(house), reply);
     house.lane.submit(Box::new(TwinJob::new(post, side, window)));
 }
 
@@ -60,9 +64,10 @@ pub fn perform(
     who: &Identity,
     topic: &Topic,
     command: &OlderCommand,
+    house: &House,
 ) -> Result<Effect, Fault> {
     match command {
-        OlderCommand::ReadTo { message } => read_to(conn, who, topic, *message),
+        OlderCommand::ReadTo { message } => read_to(conn, who, topic, *message, house),
         OlderCommand::DeleteOwn { id } => delete_own(conn, who, topic, *id),
         OlderCommand::SendTwice { .. } | OlderCommand::Seat { .. } => {
             Err(Refusal::new(Code::UnknownType, "not a command that writes").into())
@@ -96,6 +101,7 @@ fn read_to(
     who: &Identity,
     topic: &Topic,
     message: Option<MessageId>,
+    house: &House,
 ) -> Result<Effect, Fault> {
     let (admission, _grant) = admit_for(conn, who, topic, Action::MarkRead)?;
     let conversation = admission.conversation()?;
@@ -104,12 +110,14 @@ fn read_to(
         None => None,
     };
     let mut effect = match place {
-        Some((_, seq)) => chat_commands::mark_read(conn, who, topic, &ReadMark { seq })?,
+        Some((_, seq)) => receipt_commands::mark_read(conn, who, topic, &ReadMark { seq }, house)?,
         None => Effect::quiet(&Noted { seq: 0 }),
     };
     // The mark's own word for it names the same message, or there was nothing to mark.
     effect.events.retain(|event| event.body.is_native());
-    effect.events.push(told(conversation, who.user, message));
+    if user::shares_receipts(conn, who.user)? {
+        effect.events.push(told(conversation, who.user, message));
+    }
     Ok(effect)
 }
 
@@ -125,5 +133,5 @@ fn delete_own(
         return Err(Refusal::not_found().into());
     }
     let delete = MessageDelete { id, client_id: None };
-    chat_commands::delete_message(conn, who, topic, &delete)
+    message_commands::delete(conn, who, topic, &delete)
 }

@@ -33,7 +33,14 @@ pub mod conversation;
 
 pub mod membership;
 
+pub mod discover;
+pub mod invite;
+pub mod mention;
 pub mod message;
+pub mod pin;
+pub mod reaction;
+pub mod unread;
+pub mod version;
 
 pub mod posting;
 
@@ -75,3 +82,5 @@ pub mod timeline;
 pub mod mayday;
 
 pub mod par;
+
+pub mod etimes;

@@ -1,7 +1,9 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod dispatch;
 pub mod older;
 pub mod people;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -11,8 +13,10 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -52,6 +56,7 @@ pub enum EventBody {
     ConversationRemoved {
         topic: Topic,
     },
+    Talk(TalkEvent),
     /// Ephemeral; gone after `expires_ms` unless repeated.
     Typing {
         user: PersonView,
@@ -73,6 +78,8 @@ pub enum EventBody {
     Older(OlderEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    /// On the boards.
+    Dispatch(Box<DispatchEvent>),
 }
 
 impl EventBody {
@@ -94,11 +101,13 @@ impl EventBody {
             Self::ConversationChanged(_) => "conversation.changed",
             Self::ConversationAdded(_) => "conversation.added",
             Self::ConversationRemoved { .. } => "conversation.removed",
+            Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
             Self::Older(event) => event.name(),
             Self::People(event) => event.name(),
+            Self::Dispatch(event) => event.name(),
         }
     }
 }

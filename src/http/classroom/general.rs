@@ -15,7 +15,7 @@ use crate::http::state::State;
 use crate::models::conversation::{self, NewConversation};
 use crate::models::people;
 use crate::models::store::DbConn;
-use crate::models::{listing, message};
+use crate::models::{listing, message, unread};
 use crate::protocol::dialect::classroom::shapes::{self, GENERAL, Within};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
@@ -70,7 +70,7 @@ pub async fn show(state: web::Data<State>, request: HttpRequest, who: Caller) ->
     let base = base(&request, &state);
     let read = state.house.lane.read(move |conn| {
         let topic = Topic::room(GENERAL);
-        let (found, reading) = sending::enter(conn, &who, &topic)?;
+        let (found, _) = sending::enter(conn, &who, &topic)?;
         let company = people::company(conn, found.id, who.user, letters::PEOPLE_MAX)?;
         let present: Vec<_> = company.fellows.iter().map(|fellow| fellow.user).collect();
         let newest = message::page(conn, found.id, None, None, 1)?.messages;
@@ -81,7 +81,7 @@ pub async fn show(state: web::Data<State>, request: HttpRequest, who: Caller) ->
             people: &present,
             people_count: company.count,
             last_message: newest.first(),
-            unread: message::unread(conn, found.id, who.user, reading.read_seq)?,
+            unread: unread::of(conn, found.id, who.user)?.messages,
         };
         let mut room = shapes::room(&found.view(), &within, &faces);
         let messages = sending::page(conn, &who, &topic, (PAGE_USUAL, 0), &base)?;

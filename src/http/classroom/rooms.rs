@@ -142,7 +142,7 @@ pub async fn participants(state: web::Data<State>, who: Caller, path: web::Path<
     let topic = topic_of(&path)?;
     let read = state.house.lane.read(move |conn| {
         let (found, _) = sending::enter(conn, &who, &topic)?;
-        let members = membership::members(conn, found.id, PARTICIPANTS_MAX)?;
+        let members = membership::members(conn, found.id, who.user, PARTICIPANTS_MAX)?;
         let faces = people::faces(conn, members.iter().map(|member| member.user.id))?;
         let write = |member: crate::protocol::views::MemberView| {
             let face = faces.get(&member.user.id)?;

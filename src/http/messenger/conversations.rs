@@ -15,7 +15,7 @@ use crate::http::state::State;
 use crate::ids::{ConversationId, UserId};
 use crate::models::people::{self, Company};
 use crate::models::store::DbConn;
-use crate::models::{conversation, membership, message, user};
+use crate::models::{conversation, membership, message, unread, user};
 use crate::protocol::command::{
     Command, ConversationChange, ConversationCreate, MemberAdd, MemberRemove, Membership,
 };
@@ -67,13 +67,13 @@ fn read_one(conn: &mut DbConn, viewer: &Viewer, id: ConversationId) -> Result<Va
     let (topic, who) = (Topic::conversation(id), &viewer.who);
     let (admission, _grant) = admit_for(conn, who, &topic, Action::Read)?;
     // Their clients know no visitors: what one is not in is not there.
-    let mine = admission.membership.as_ref().ok_or_else(Refusal::not_found)?;
+    admission.membership.as_ref().ok_or_else(Refusal::not_found)?;
     let found = admission.conversation()?;
     let page = message::page(conn, id, None, None, 1)?;
     let entry = Entry {
         company: people::company(conn, id, who.user, MEMBERS_MAX)?,
         last: page.messages.into_iter().find(|message| !message.deleted),
-        unread: message::unread(conn, id, who.user, mine.read_seq)?,
+        unread: unread::of(conn, id, who.user)?.messages,
         found: found.view(),
     };
     write(conn, viewer, &[entry])?.pop().ok_or_else(|| Refusal::internal().into())
@@ -224,7 +224,13 @@ pub async fn change(
     let title = fields.short_text("title", TITLE_CHARS)?;
     let description = fields.text("description")?;
     if title.is_some() || description.is_some() {
-        let change = ConversationChange { title, description, client_id: None };
+        let change = ConversationChange {
+            title,
+            description,
+            is_public: fields.flag("is_public")?,
+            slow_mode_s: None,
+            client_id: None,
+        };
         let command = Command::ConversationChange(change);
         let done = state.house.perform(Arc::clone(&who.0), Some(Topic::conversation(id)), command);
         done.await.map_err(|refusal| Fail::of(refusal, MODEL))?;

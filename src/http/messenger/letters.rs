@@ -25,7 +25,7 @@ pub fn written(
     viewer: &Viewer,
     messages: &[MessageView],
 ) -> Result<Vec<Value>, Fault> {
-    let extras = extras(conn, messages)?;
+    let extras = extras(conn, viewer, messages)?;
     let people: Vec<UserId> =
         messages.iter().zip(&extras).flat_map(|(message, extras)| extras.people(message)).collect();
     let faces = viewer.faces(conn, people)?;
@@ -33,8 +33,12 @@ pub fn written(
     Ok(messages.iter().zip(&extras).map(write).collect())
 }
 
-fn extras(conn: &mut DbConn, messages: &[MessageView]) -> Result<Vec<Extras>, Fault> {
-    let readers = readers(conn, messages)?;
+fn extras(
+    conn: &mut DbConn,
+    viewer: &Viewer,
+    messages: &[MessageView],
+) -> Result<Vec<Extras>, Fault> {
+    let readers = readers(conn, viewer, messages)?;
     let extras = |message: &MessageView| {
         let mut extras = Extras::of_new(message);
         let sender = message.sender.as_ref().map(|sender| sender.id);
@@ -55,6 +59,7 @@ fn extras(conn: &mut DbConn, messages: &[MessageView]) -> Result<Vec<Extras>, Fa
 /// The members of the conversation, when all are of one and they are few.
 fn readers(
     conn: &mut DbConn,
+    viewer: &Viewer,
     messages: &[MessageView],
 ) -> Result<HashMap<ConversationId, Vec<MemberView>>, Fault> {
     let mut readers = HashMap::new();
@@ -63,7 +68,7 @@ fn readers(
     if messages.iter().all(|message| message.conversation == home)
         && membership::member_count(conn, home)? <= RECEIPTS_MAX
     {
-        readers.insert(home, membership::members(conn, home, RECEIPTS_MAX)?);
+        readers.insert(home, membership::members(conn, home, viewer.who.user, RECEIPTS_MAX)?);
     }
     Ok(readers)
 }
