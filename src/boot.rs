@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dispatch::notifier::LogNotifier;
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::housekeeping;
@@ -200,6 +201,7 @@ fn furnish(
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
         online: Online::new(config.presence_grace, node),
+        notifier: Arc::new(LogNotifier),
         draining: AtomicBool::new(false),
         lobby: OnceCell::new(),
         epoch,

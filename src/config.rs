@@ -249,6 +249,35 @@ settings! {
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.
     typing_ttl: Duration = "6s", duration("10ms", "10m");
+    /// How long an order of priority CRITICAL may go unanswered before dispatchers are told.
+    answer_critical: Duration = "30s", duration("10ms", "1h");
+    /// The same for HIGH.
+    answer_high: Duration = "60s", duration("10ms", "1h");
+    /// The same for MEDIUM.
+    answer_medium: Duration = "2m", duration("10ms", "1h");
+    /// The same for LOW.
+    answer_low: Duration = "5m", duration("10ms", "1d");
+    /// Time between the repeats of an unanswered order on the crew's devices.
+    order_repeat: Duration = "10s", duration("10ms", "1h");
+    /// Time between the repeats of an unanswered mayday.
+    mayday_repeat: Duration = "5s", duration("10ms", "1h");
+    /// How often the crews of an incident must check in, unless it is set otherwise.
+    par_every: Duration = "20m", duration("10ms", "1d");
+    /// Time between the notices of a missed check-in.
+    par_repeat: Duration = "1m", duration("10ms", "1h");
+    /// How long after its end an incident can still be corrected.
+    incident_lock: Duration = "24h", duration("10ms", "365d");
+    /// How far the clock of a crew's device may be ahead of the server's.
+    device_ahead: Duration = "2m", duration("0s", "1d");
+    /// How long ago something may have happened that a device tells late.
+    device_behind: Duration = "24h", duration("1s", "30d");
+    /// Time between looks at the deadlines of dispatch.
+    dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
+
+    /// Least time between two values of a dashboard on one connection.
+    latest_every: Duration = "1s", duration("1ms", "1m");
+    /// Time over which positions of units are gathered into one frame.
+    positions_every: Duration = "100ms", duration("1ms", "1m");
     /// Time between the watchdog's looks at the owners.
     watchdog: Duration = "1s", duration("10ms", "1m");
     /// How long stopping may take; after it connections are cut.

@@ -3,6 +3,8 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/dispatch.rs"]
+mod dispatch;
 #[path = "wire/people.rs"]
 mod people;
 
@@ -13,12 +15,13 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use switchboard::ids::{ConversationId, MessageId, UserId};
+use switchboard::ids::{ConversationId, MessageId, UnitId, UserId};
 use switchboard::protocol::command;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
+use switchboard::protocol::views::positions::PositionView;
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
     MessageView, PersonView, ReplyView,
@@ -193,6 +196,18 @@ fn events() -> Vec<Event> {
             from: UserId(2),
             data: Some(to_raw_value(&json!({"x": 3, "y": 4})).unwrap().into()),
         },
+        EventBody::Positions {
+            positions: vec![PositionView {
+                unit: UnitId(3),
+                latitude: 8.48,
+                longitude: -13.23,
+                accuracy_m: Some(8),
+                heading_deg: Some(270),
+                speed_kmh: Some(54),
+                fixed_at: Some(at()),
+                received_at: at(),
+            }],
+        },
     ];
     let place = |body: &EventBody| match body {
         EventBody::ConversationAdded(_) => (inbox.clone(), Some(12)),
@@ -207,7 +222,8 @@ fn events() -> Vec<Event> {
         | EventBody::MemberPromoted { .. }
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) => (inbox.clone(), None),
+        EventBody::People(_) | EventBody::Dispatch(_) => (inbox.clone(), None),
+        EventBody::Positions { .. } => (Topic::Positions, None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -219,6 +235,7 @@ fn events() -> Vec<Event> {
             Event { topic, seq, at: at(), body }
         })
         .chain(people::events())
+        .chain(dispatch::events())
         .collect()
 }
 
@@ -290,8 +307,11 @@ fn every_server_frame_is_written_as_its_fixture_says() {
 
 #[test]
 fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
-    let sources =
-        [include_str!("../src/protocol/event.rs"), include_str!("../src/protocol/event/people.rs")];
+    let sources = [
+        include_str!("../src/protocol/event.rs"),
+        include_str!("../src/protocol/event/dispatch.rs"),
+        include_str!("../src/protocol/event/people.rs"),
+    ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());
     for event in events() {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dispatch::notifier::Notifier;
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
@@ -37,12 +39,17 @@ pub struct Settings {
     pub topics_per_connection: usize,
     pub presence_grace: Duration,
     pub typing_ttl: Duration,
+    /// How often at most one connection is told a newest value.
+    pub latest_every: Duration,
+    /// How often at most one connection is told of positions.
+    pub positions_every: Duration,
     pub journal_keep: Duration,
     pub journal_keep_events: i64,
     /// How long a repeated `client_id` gets the first answer.
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub dispatch: DispatchSettings,
 }
 
 /// What every actor of this process shares.
@@ -57,6 +64,8 @@ pub struct House {
     pub throttles: Throttles,
     /// Who has a connection open.
     pub online: Online,
+    /// Is told of alarms that reached nobody.
+    pub notifier: Arc<dyn Notifier>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Set once the room without sign-in is known to be there.

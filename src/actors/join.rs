@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
+use crate::actors::dispatch;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, Join, Seat, answer, tell};
@@ -151,7 +152,9 @@ fn snapshot(
         let conversations = conversation::list_of(conn, who.user, 200, None)?;
         return Ok(Some(Snapshot::Inbox(InboxSnapshot { conversations })));
     }
-    let Some(found) = &admission.conversation else { return Ok(None) };
+    let Some(found) = &admission.conversation else {
+        return dispatch::snapshot::of(conn, &admission.topic);
+    };
     let page = match limit {
         0 => None,
         _ => Some(message::page(conn, found.id, Some(seq + 1), None, limit)?),

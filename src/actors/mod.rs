@@ -7,6 +7,7 @@ pub mod authorize;
 pub mod chat_commands;
 pub mod chat_reads;
 pub mod contact_commands;
+pub mod dispatch;
 pub mod dispatch_board;
 pub mod echo;
 pub mod exchange;

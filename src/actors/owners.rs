@@ -18,6 +18,7 @@ use crate::actors::notification_hub::NotificationHub;
 use crate::actors::room_supervisor::RoomSupervisor;
 use crate::actors::switchboard::Owner as OwnerActor;
 use crate::metrics;
+use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Owner, TopicKind};
 
@@ -92,7 +93,12 @@ impl Owners {
     /// Asks the owner of the topic, or of conversations when there is none, to do a command. A dead
     /// owner's asker is answered `unavailable`.
     pub fn perform(&self, perform: Perform) {
-        let kind = perform.topic.as_ref().map_or(TopicKind::Chat, |topic| topic.kind());
+        let kind = match (&perform.command, &perform.topic) {
+            // The boards are one owner's, whatever topic a client names beside its command.
+            (Command::Dispatch(_), _) => TopicKind::Board,
+            (_, Some(topic)) => topic.kind(),
+            (_, None) => TopicKind::Chat,
+        };
         // Dropped unsent, the reply answers `unavailable` by itself.
         let _ = to_owner!(self, kind, perform);
     }

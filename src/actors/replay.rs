@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
 use crate::actors::replay_people::PeopleRows;
@@ -15,7 +16,7 @@ use crate::models::journal::{self, Entry};
 use crate::models::store::DbConn;
 use crate::models::{message, user};
 use crate::protocol::event::{Event, EventBody};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::{Topic, TopicKind};
 use crate::protocol::views::{MemberRole, MemberView, MessageView, PersonView};
 
 /// Journal entries read at a time.
@@ -52,6 +53,9 @@ pub fn page(
 ) -> Result<Vec<Event>, StoreError> {
     let mut entries = journal::since(conn, journal, after, PAGE)?;
     entries.retain(|entry| entry.seq <= up_to);
+    if matches!(topic.kind(), TopicKind::Board | TopicKind::Unit) {
+        return dispatch::replay::events(conn, topic, &entries);
+    }
     let rows = Rows::load(conn, topic, &entries)?;
     Ok(entries.into_iter().filter_map(|entry| rows.event(topic, &entry)).collect())
 }

@@ -30,6 +30,8 @@ use crate::socket::frames::{Frames, Incoming};
 use crate::socket::outbox::Outbox;
 use crate::socket::wire;
 
+/// The command that no limit holds up.
+const MAYDAY: &str = "mayday.raise";
 /// Frames refused in a row by the rate limit before the socket is closed.
 const STRIKES: u32 = 100;
 /// Fragments a message may come in.
@@ -145,12 +147,18 @@ impl Session {
         self.outbox.close(wire::close(close.code(), reason));
     }
 
-    fn within_rate(&mut self) -> bool {
+    fn within_rate(&mut self, said: Said<'_>) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         let Err(refusal) = throttle::ask(limiter) else {
             self.strikes = 0;
             return true;
         };
+        // A crew's call for help is never one too many.
+        if let Said::Text(text) = said
+            && frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY)
+        {
+            return true;
+        }
         self.strikes += 1;
         self.turn_down(&refusal);
         if self.strikes >= STRIKES {
@@ -166,7 +174,7 @@ impl Session {
                 self.house.recorder.spoke(attempt);
             }
         }
-        if !self.within_rate() {
+        if !self.within_rate(said) {
             return;
         }
         match said {

@@ -14,6 +14,7 @@ use crate::actors::mail::{
 };
 use crate::actors::post::delivery;
 use crate::actors::presence::Presence;
+use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
 use crate::layer::contract::Envelope;
@@ -32,6 +33,9 @@ const ANNOUNCE_PER_PERSON: Duration = Duration::from_micros(200);
 pub trait Owner: Actor<Context = Context<Self>> {
     /// The mechanism this owner has.
     fn switchboard(&mut self) -> &mut Switchboard;
+
+    /// Someone was seated and sent what the topic holds.
+    fn seated(&mut self, _who: &Identity, _topic: &Topic, _ctx: &mut Context<Self>) {}
 }
 
 /// What an owner needs to run its topics. Holds no truth: presence is counted anew from the
@@ -114,6 +118,9 @@ pub fn join<A: Owner>(owner: &mut A, join: Join, ctx: &mut Context<A>) {
         })
     };
     ctx.spawn(preparing.into_actor(owner).map(move |outcome, owner, ctx| {
+        if let Ok((join, topic, Ok(_))) = &outcome {
+            owner.seated(&join.who, topic, ctx);
+        }
         let switchboard = owner.switchboard();
         let (announce, joined) = match outcome {
             Ok((join, topic, Ok(prepared))) => {
@@ -226,11 +233,21 @@ fn check_publish(wish: &TopicPublish) -> Result<(), Refusal> {
 
 /// The handlers that every owner has, each one line into this file.
 macro_rules! own_topics {
-    ($owner:ty) => {
+    ($owner:ty $(, $seated:path)?) => {
         impl $crate::actors::switchboard::Owner for $owner {
             fn switchboard(&mut self) -> &mut $crate::actors::switchboard::Switchboard {
                 &mut self.switchboard
             }
+            $(
+                fn seated(
+                    &mut self,
+                    who: &$crate::auth::identity::Identity,
+                    topic: &$crate::protocol::topic::Topic,
+                    ctx: &mut Self::Context,
+                ) {
+                    $seated(self, who, topic, ctx);
+                }
+            )?
         }
         impl actix::Handler<$crate::actors::mail::Join> for $owner {
             type Result = ();

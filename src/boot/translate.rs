@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::house::Settings;
 use crate::actors::throttle::{Limits, Rate};
 use crate::auth::token::TokenSettings;
@@ -26,11 +27,33 @@ pub fn settings(config: &Config) -> Settings {
         topics_per_connection: config.topics_per_connection,
         presence_grace: config.presence_grace,
         typing_ttl: config.typing_ttl,
+        latest_every: config.latest_every,
+        positions_every: config.positions_every,
         journal_keep: config.journal_keep,
         journal_keep_events: wide(config.journal_keep_events),
         client_id_keep: config.client_id_keep,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
+        dispatch: dispatch(config),
+    }
+}
+
+fn dispatch(config: &Config) -> DispatchSettings {
+    DispatchSettings {
+        answer_within: [
+            config.answer_low,
+            config.answer_medium,
+            config.answer_high,
+            config.answer_critical,
+        ],
+        order_repeat: config.order_repeat,
+        mayday_repeat: config.mayday_repeat,
+        par_every: config.par_every,
+        par_repeat: config.par_repeat,
+        lock_after: config.incident_lock,
+        device_ahead: config.device_ahead,
+        device_behind: config.device_behind,
+        sweep: config.dispatch_sweep,
     }
 }
 

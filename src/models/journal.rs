@@ -74,6 +74,20 @@ pub fn ensure_topic(conn: &mut DbConn, name: &str) -> Result<Head, StoreError> {
     find_topic(conn, name)?.ok_or(StoreError::Missing)
 }
 
+/// Waits until nobody else is writing to the topic called `name`, made when it is not there, and
+/// keeps it so to the end of the caller's transaction. SQLite has one writer in any case.
+///
+/// # Errors
+/// Those of the database.
+pub fn lock(conn: &mut DbConn, name: &str) -> Result<(), StoreError> {
+    let topic = ensure_topic(conn, name)?.topic;
+    if let DbConn::Postgres(conn) = conn {
+        let row = topics::table.find(topic).select(topics::head);
+        let _: i64 = row.for_update().first(conn)?;
+    }
+    Ok(())
+}
+
 /// Where `topic` stands now.
 ///
 /// # Errors

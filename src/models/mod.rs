@@ -70,3 +70,5 @@ pub mod timeline;
 pub mod mayday;
 
 pub mod par;
+
+pub mod etimes;

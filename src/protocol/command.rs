@@ -3,6 +3,8 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod dispatch;
+pub mod fleet;
 pub mod people;
 pub mod search;
 
@@ -12,6 +14,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
+use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::command::search::Search;
 use crate::protocol::refusal::{Code, Refusal};
@@ -186,6 +189,7 @@ pub enum Command {
     ConversationJoin(Membership),
     ConversationLeave(Membership),
     People(PeopleCommand),
+    Dispatch(Box<DispatchCommand>),
     Search(Search),
 }
 
@@ -207,7 +211,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE, DISPATCH];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

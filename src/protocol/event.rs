@@ -1,5 +1,6 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod dispatch;
 pub mod people;
 
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::topic::Topic;
+use crate::protocol::views::positions::PositionView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
 /// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
@@ -61,6 +64,11 @@ pub enum EventBody {
         joined: Vec<PersonView>,
         left: Vec<PersonView>,
     },
+    /// Ephemeral; where units are now. Published for one unit at a time; listeners get those of a
+    /// moment in one frame.
+    Positions {
+        positions: Vec<PositionView>,
+    },
     /// Ephemeral; what a member told whoever is here.
     Published {
         event: String,
@@ -69,9 +77,29 @@ pub enum EventBody {
     },
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    /// On the boards.
+    Dispatch(Box<DispatchEvent>),
 }
 
 impl EventBody {
+    /// Of which thing this is the newest value, on topics that keep one for each thing.
+    pub fn key(&self) -> i64 {
+        match self {
+            Self::Positions { positions } => positions.first().map_or(0, |one| one.unit.0),
+            _ => 0,
+        }
+    }
+
+    /// Newest values of several things, told as one event; `None` when there are no words for that.
+    pub fn joined(bodies: &[&Self]) -> Option<Self> {
+        let mut joined = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let Self::Positions { positions } = body else { return None };
+            joined.extend(positions.iter().cloned());
+        }
+        (!joined.is_empty()).then_some(Self::Positions { positions: joined })
+    }
+
     /// Whether the native protocol has words for it; if not, only dialects hear it.
     pub fn is_native(&self) -> bool {
         true
@@ -92,8 +120,10 @@ impl EventBody {
             Self::ConversationRemoved { .. } => "conversation.removed",
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
+            Self::Positions { .. } => "positions",
             Self::Published { .. } => "topic.published",
             Self::People(event) => event.name(),
+            Self::Dispatch(event) => event.name(),
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod positions;
 pub mod search;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
+use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
 
 /// A person, as others in a room see them.
 #[derive(Debug, Clone, Eq, Serialize, Deserialize, ToSchema)]
@@ -233,6 +235,8 @@ pub struct InboxSnapshot {
 pub enum Snapshot {
     Chat(ChatSnapshot),
     Inbox(InboxSnapshot),
+    Board(BoardSnapshot),
+    Unit(Box<UnitSnapshot>),
 }
 
 /// A page of messages, oldest first.

@@ -27,6 +27,10 @@ const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARR
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
+const FIELD: &[Who] =
+    &[Who::Role(Role::Paramedic), Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
+const CREW_OR_FIELD: &[Who] =
+    &[CREW, Who::Role(Role::Paramedic), Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const DESK_OR_SERVER: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
 const UNIT_OR_SERVER: &[Who] =
     &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
@@ -95,4 +99,27 @@ const DISPATCH: &[Rule] = &[
     (TopicKind::Unit, Action::Subscribe, UNIT),
     (TopicKind::Unit, Action::Read, UNIT),
     (TopicKind::Unit, Action::Publish, UNIT_OR_SERVER),
+    (TopicKind::Board, Action::CreateIncident, DESK_OR_SERVER),
+    (TopicKind::Board, Action::ChangeIncident, DESK),
+    (TopicKind::Board, Action::ChangePatient, UNIT),
+    (TopicKind::Board, Action::ReadIncident, FIELD),
+    (TopicKind::Board, Action::ReadPatient, UNIT),
+    (TopicKind::Board, Action::AssignUnit, DESK),
+    (TopicKind::Board, Action::OverrideUnit, DESK),
+    (TopicKind::Board, Action::AdvanceUnit, UNIT),
+    (TopicKind::Board, Action::EndIncident, DESK),
+    (TopicKind::Board, Action::CorrectStatus, DESK),
+    (TopicKind::Board, Action::LinkIncident, DESK),
+    (TopicKind::Board, Action::NoteIncident, UNIT),
+    (TopicKind::Board, Action::CheckIn, UNIT),
+    (TopicKind::Board, Action::SetTimer, DESK),
+    (TopicKind::Board, Action::AnswerMayday, DESK),
+    (TopicKind::Board, Action::ChangeFleet, DESK),
+    (TopicKind::Board, Action::ChangeHospital, DESK),
+    (TopicKind::Board, Action::ChangeBeds, FIELD),
+    (TopicKind::Unit, Action::AnswerOrder, UNIT),
+    (TopicKind::Unit, Action::SetUnitStatus, UNIT),
+    (TopicKind::Board, Action::KeepShift, FIELD),
+    (TopicKind::Board, Action::ArrangeShifts, DESK),
+    (TopicKind::Board, Action::RaiseMayday, CREW_OR_FIELD),
 ];

@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod child;
+pub mod dispatch;
 pub mod engines;
 pub mod history;
 pub mod people;
