@@ -290,6 +290,10 @@ settings! {
     /// Time between looks at the deadlines of dispatch.
     dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
 
+    /// Least time between two values of a dashboard on one connection.
+    latest_every: Duration = "1s", duration("1ms", "1m");
+    /// Time over which positions of units are gathered into one frame.
+    positions_every: Duration = "100ms", duration("1ms", "1m");
     /// Time between the watchdog's looks at the owners.
     watchdog: Duration = "1s", duration("10ms", "1m");
     /// How long stopping may take; after it connections are cut.

@@ -15,13 +15,14 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use switchboard::ids::{ConversationId, MessageId, UserId};
+use switchboard::ids::{ConversationId, MessageId, UnitId, UserId};
 use switchboard::protocol::command;
 use switchboard::protocol::event::talk::TalkEvent;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
+use switchboard::protocol::views::positions::PositionView;
 use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
@@ -227,6 +228,18 @@ fn events() -> Vec<Event> {
             from: UserId(2),
             data: Some(to_raw_value(&json!({"x": 3, "y": 4})).unwrap().into()),
         },
+        EventBody::Positions {
+            positions: vec![PositionView {
+                unit: UnitId(3),
+                latitude: 8.48,
+                longitude: -13.23,
+                accuracy_m: Some(8),
+                heading_deg: Some(270),
+                speed_kmh: Some(54),
+                fixed_at: Some(at()),
+                received_at: at(),
+            }],
+        },
     ];
     let bodies = bodies.into_iter().chain(talk_events().into_iter().map(EventBody::Talk));
     let place = |body: &EventBody| match body {
@@ -249,6 +262,7 @@ fn events() -> Vec<Event> {
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
         EventBody::People(_) | EventBody::Dispatch(_) => (inbox.clone(), None),
+        EventBody::Positions { .. } => (Topic::Positions, None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }

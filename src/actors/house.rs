@@ -47,6 +47,10 @@ pub struct Settings {
     pub topics_per_connection: usize,
     pub presence_grace: Duration,
     pub typing_ttl: Duration,
+    /// How often at most one connection is told a newest value.
+    pub latest_every: Duration,
+    /// How often at most one connection is told of positions.
+    pub positions_every: Duration,
     pub journal_keep: Duration,
     pub journal_keep_events: i64,
     /// How long a repeated `client_id` gets the first answer.

@@ -1,17 +1,21 @@
 //! Who on this worker listens to what, and in which order they are served. A plain struct.
 //!
 //! Events of one executor turn are joined once per topic and written once per seat. A seat that is
-//! still catching up holds what comes by until it goes live.
+//! still catching up holds what comes by until it goes live. Topics of newest values have their
+//! seats in [`latest`].
 
 pub mod joined;
+pub mod latest;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::actors::forms;
 use crate::actors::seats::joined::Turn;
+use crate::actors::seats::latest::{Board, Pace, kind_of};
 use crate::ids::UserId;
 use crate::layer::contract::{Delivery, Manner};
 use crate::protocol::topic::Topic;
@@ -20,6 +24,9 @@ use crate::protocol::topic::Topic;
 pub trait Sink {
     /// Takes whole frames; never blocks and never fails, for a full sink ends by itself.
     fn write(&self, frames: Bytes);
+
+    /// Whether nothing waits in it: its reader keeps up.
+    fn is_idle(&self) -> bool;
 }
 
 #[derive(Debug)]
@@ -101,18 +108,30 @@ pub struct Hole {
 pub struct Seats<S> {
     topics: HashMap<Topic, Bench<S>>,
     dirty: Vec<Topic>,
+    /// The topics of newest values.
+    boards: HashMap<Topic, Board<S>>,
+    pace: Pace,
 }
 
 impl<S> Default for Seats<S> {
     fn default() -> Self {
-        Self { topics: HashMap::new(), dirty: Vec::new() }
+        let pace = Pace { latest: Duration::from_secs(1), per_key: Duration::from_millis(100) };
+        Self { topics: HashMap::new(), dirty: Vec::new(), boards: HashMap::new(), pace }
     }
 }
 
 impl<S: Sink> Seats<S> {
+    /// How often at most listeners of newest values are told.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Adds a seat that waits until [`Seats::go_live`]. A session has one seat a topic: an earlier
     /// one is replaced and `false` is returned.
     pub fn add(&mut self, topic: &Topic, listener: Listener<S>) -> bool {
+        if kind_of(topic).is_some() {
+            return self.boards.entry(topic.clone()).or_default().add(listener);
+        }
         self.flush_topic(topic);
         let bench = self.topics.entry(topic.clone()).or_insert_with(Bench::new);
         let before = bench.rows.len();
@@ -125,6 +144,13 @@ impl<S: Sink> Seats<S> {
 
     /// Takes a seat away; whether it was there.
     pub fn remove(&mut self, topic: &Topic, session: u64) -> bool {
+        if let Some(board) = self.boards.get_mut(topic) {
+            let found = board.remove(session);
+            if board.is_empty() {
+                self.boards.remove(topic);
+            }
+            return found;
+        }
         self.flush_topic(topic);
         let Some(bench) = self.topics.get_mut(topic) else { return false };
         let before = bench.rows.len();
@@ -140,6 +166,10 @@ impl<S: Sink> Seats<S> {
 
     /// Takes an event for the end of this turn. Returns a hole when the event is ahead of one.
     pub fn deliver(&mut self, event: Arc<Delivery>) -> Option<Hole> {
+        if let Some(board) = self.boards.get_mut(event.topic()) {
+            board.take(event);
+            return None;
+        }
         let bench = self.topics.get_mut(event.topic())?;
         if let (Some(seq), Some(last)) = (event.seq(), bench.last) {
             if seq <= last {
@@ -191,6 +221,21 @@ impl<S: Sink> Seats<S> {
         }
     }
 
+    /// When the next newest values are to be told; none when everyone knows everything.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        self.boards.values().filter_map(|board| board.due(now)).min()
+    }
+
+    /// Tells the newest values that are due. Returns how many listeners were told.
+    pub fn tell_newest(&mut self, now: Instant) -> u64 {
+        let pace = self.pace;
+        let told = self
+            .boards
+            .iter_mut()
+            .filter_map(|(topic, board)| kind_of(topic).map(|kind| board.tell(kind, pace, now)));
+        told.sum()
+    }
+
     /// Whether anything waits for [`Seats::flush`].
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
@@ -207,6 +252,9 @@ impl<S: Sink> Seats<S> {
 
     /// The seat has everything up to `seq` and is served from now on.
     pub fn go_live(&mut self, topic: &Topic, session: u64, seq: i64) {
+        if let Some(board) = self.boards.get_mut(topic) {
+            return board.go_live(session);
+        }
         self.flush_topic(topic);
         let Some(bench) = self.topics.get_mut(topic) else { return };
         let seat = bench.rows.iter_mut().find(|row| row.listener.session == session);
@@ -237,11 +285,15 @@ impl<S: Sink> Seats<S> {
 
     /// How many seats a topic has here.
     pub fn count(&self, topic: &Topic) -> usize {
-        self.topics.get(topic).map_or(0, |bench| bench.rows.len())
+        let newest = self.boards.get(topic).map_or(0, Board::len);
+        newest + self.topics.get(topic).map_or(0, |bench| bench.rows.len())
     }
 
     /// The sessions that listen to a topic here.
     pub fn sessions(&self, topic: &Topic) -> Vec<u64> {
+        if let Some(board) = self.boards.get(topic) {
+            return board.sessions().collect();
+        }
         self.topics
             .get(topic)
             .map(|bench| bench.rows.iter().map(|row| row.listener.session).collect())
@@ -250,9 +302,10 @@ impl<S: Sink> Seats<S> {
 
     /// Every topic with seats here, with its sessions.
     pub fn all(&self) -> impl Iterator<Item = (&Topic, Vec<u64>)> {
-        self.topics.iter().map(|(topic, bench)| {
+        let every = self.topics.iter().map(|(topic, bench)| {
             (topic, bench.rows.iter().map(|row| row.listener.session).collect::<Vec<_>>())
-        })
+        });
+        every.chain(self.boards.iter().map(|(topic, board)| (topic, board.sessions().collect())))
     }
 
     fn flush_topic(&mut self, topic: &Topic) -> u64 {
@@ -308,6 +361,10 @@ mod tests {
     impl Sink for Heard {
         fn write(&self, frames: Bytes) {
             self.0.borrow_mut().push(String::from_utf8(frames.to_vec()).unwrap());
+        }
+
+        fn is_idle(&self) -> bool {
+            true
         }
     }
 

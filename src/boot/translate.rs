@@ -32,6 +32,8 @@ pub fn settings(config: &Config) -> Settings {
         topics_per_connection: config.topics_per_connection,
         presence_grace: config.presence_grace,
         typing_ttl: config.typing_ttl,
+        latest_every: config.latest_every,
+        positions_every: config.positions_every,
         journal_keep: config.journal_keep,
         journal_keep_events: wide(config.journal_keep_events),
         client_id_keep: config.client_id_keep,

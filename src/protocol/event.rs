@@ -18,6 +18,7 @@ use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
+use crate::protocol::views::positions::PositionView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
 /// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
@@ -68,6 +69,11 @@ pub enum EventBody {
         joined: Vec<PersonView>,
         left: Vec<PersonView>,
     },
+    /// Ephemeral; where units are now. Published for one unit at a time; listeners get those of a
+    /// moment in one frame.
+    Positions {
+        positions: Vec<PositionView>,
+    },
     /// Ephemeral; what a member told whoever is here.
     Published {
         event: String,
@@ -83,6 +89,24 @@ pub enum EventBody {
 }
 
 impl EventBody {
+    /// Of which thing this is the newest value, on topics that keep one for each thing.
+    pub fn key(&self) -> i64 {
+        match self {
+            Self::Positions { positions } => positions.first().map_or(0, |one| one.unit.0),
+            _ => 0,
+        }
+    }
+
+    /// Newest values of several things, told as one event; `None` when there are no words for that.
+    pub fn joined(bodies: &[&Self]) -> Option<Self> {
+        let mut joined = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let Self::Positions { positions } = body else { return None };
+            joined.extend(positions.iter().cloned());
+        }
+        (!joined.is_empty()).then_some(Self::Positions { positions: joined })
+    }
+
     /// Whether the native protocol has words for it; if not, only dialects hear it.
     pub fn is_native(&self) -> bool {
         !matches!(self, Self::Older(_))
@@ -104,6 +128,7 @@ impl EventBody {
             Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
+            Self::Positions { .. } => "positions",
             Self::Published { .. } => "topic.published",
             Self::Older(event) => event.name(),
             Self::People(event) => event.name(),

@@ -6,6 +6,7 @@
 pub mod dispatch;
 pub mod hospitals;
 pub mod people;
+pub mod positions;
 pub mod rooms;
 pub mod search;
 pub mod talk;
@@ -268,7 +269,7 @@ pub struct InboxSnapshot {
 pub enum Snapshot {
     Chat(ChatSnapshot),
     Inbox(InboxSnapshot),
-    Board(Box<BoardSnapshot>),
+    Board(BoardSnapshot),
     Unit(Box<UnitSnapshot>),
 }
 

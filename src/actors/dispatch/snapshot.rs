@@ -15,10 +15,8 @@ use crate::protocol::views::hospitals::HospitalView;
 /// When the database failed.
 pub fn of(conn: &mut DbConn, topic: &Topic) -> Result<Option<Snapshot>, StoreError> {
     match topic {
-        Topic::Board => Ok(Some(Snapshot::Board(Box::new(board(conn)?)))),
-        Topic::Unit(unit) => {
-            Ok(of_unit(conn, *unit)?.map(|snapshot| Snapshot::Unit(Box::new(snapshot))))
-        }
+        Topic::Board => Ok(Some(Snapshot::Board(board(conn)?))),
+        Topic::Unit(unit) => Ok(of_unit(conn, *unit)?.map(Box::new).map(Snapshot::Unit)),
         _ => Ok(None),
     }
 }
