@@ -14,7 +14,7 @@ use actix::{Arbiter, System};
 use actix_server::Server;
 use log::{error, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::chores;
@@ -215,6 +215,7 @@ fn furnish(
         throttles: Throttles::new(limits(config)),
         online: Arc::new(Online::new(config.presence_grace, node)),
         draining: AtomicBool::new(false),
+        lobby: OnceCell::new(),
         epoch,
     };
     Ok((Arc::new(house), writer))
@@ -269,6 +270,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
         hashing: Hashing::new(config.hashing_threads),
         intake: Intake::new(&config),
         metrics: install_metrics(),
+        addresses: addresses.as_slice().into(),
     };
     let (stop, stopped) = watch::channel(Stop::NotAsked);
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;

@@ -251,6 +251,8 @@ settings! {
     journal_keep_events: usize = "100000", count(1..=100_000_000);
     /// How long the answer to a `client_id` is kept for a repeat.
     client_id_keep: Duration = "24h", duration("1s", "30d");
+    /// How long the same text of an older client, sent by socket and by REST, is one message.
+    twin_window: Duration = "10s", duration("10ms", "10m");
     /// How long connection attempts are kept.
     attempts_keep: Duration = "30d", duration("1s", "3650d");
     /// Most connection attempts kept.
@@ -323,6 +325,10 @@ settings! {
     /// Time between looks at the deadlines of dispatch.
     dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
 
+    /// Least time between two values of a dashboard on one connection.
+    latest_every: Duration = "1s", duration("1ms", "1m");
+    /// Time over which positions of units are gathered into one frame.
+    positions_every: Duration = "100ms", duration("1ms", "1m");
     /// Time between the watchdog's looks at the owners.
     watchdog: Duration = "1s", duration("10ms", "1m");
     /// How long stopping may take; after it connections are cut.
@@ -331,6 +337,8 @@ settings! {
     restart_spread: Duration = "10s", duration("0s", "10m");
     /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
+    /// Whether `/ws/chat/` is there, the room that needs no sign-in.
+    lobby: bool = "true", switch();
     /// Whether `/ws/echo/` is there, for conformance tests.
     echo: bool = "false", switch();
     /// How log lines are written.

@@ -21,7 +21,7 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use switchboard::ids::{AttachmentId, ConversationId, MessageId, UserId};
+use switchboard::ids::{AttachmentId, ConversationId, MessageId, UnitId, UserId};
 use switchboard::protocol::command;
 use switchboard::protocol::event::talk::TalkEvent;
 use switchboard::protocol::event::{Event, EventBody};
@@ -29,6 +29,7 @@ use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
 use switchboard::protocol::views::attachment::AttachmentView;
+use switchboard::protocol::views::positions::PositionView;
 use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
@@ -122,11 +123,16 @@ fn at() -> NaiveDateTime {
 }
 
 fn alice() -> PersonView {
-    PersonView { id: UserId(2), username: "alice".into(), display_name: "Alice".into() }
+    PersonView {
+        id: UserId(2),
+        username: "alice".into(),
+        display_name: "Alice".into(),
+        profile: None,
+    }
 }
 
 fn bob() -> PersonView {
-    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into() }
+    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into(), profile: None }
 }
 
 fn message() -> MessageView {
@@ -135,6 +141,7 @@ fn message() -> MessageView {
         conversation: ConversationId(1),
         seq: 1300,
         sender: Some(alice()),
+        sender_name: None,
         message_type: "text".into(),
         content: "hello".into(),
         reply_to: Some(ReplyView {
@@ -243,6 +250,18 @@ fn events() -> Vec<Event> {
             from: UserId(2),
             data: Some(to_raw_value(&json!({"x": 3, "y": 4})).unwrap().into()),
         },
+        EventBody::Positions {
+            positions: vec![PositionView {
+                unit: UnitId(3),
+                latitude: 8.48,
+                longitude: -13.23,
+                accuracy_m: Some(8),
+                heading_deg: Some(270),
+                speed_kmh: Some(54),
+                fixed_at: Some(at()),
+                received_at: at(),
+            }],
+        },
     ];
     let bodies = bodies.into_iter().chain(talk_events().into_iter().map(EventBody::Talk));
     let place = |body: &EventBody| match body {
@@ -270,9 +289,12 @@ fn events() -> Vec<Event> {
         | EventBody::Dispatch(_)
         | EventBody::Inbox(_)
         | EventBody::Dashboard(_) => (inbox.clone(), None),
+        EventBody::Positions { .. } => (Topic::Positions, None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
+        // On no native wire, so there is no fixture for it.
+        EventBody::Older(_) => (chat.clone(), None),
     };
     bodies
         .map(|body| {

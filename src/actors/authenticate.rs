@@ -223,6 +223,7 @@ fn admit_claims(
 
 fn identity(user: &User, carrier: Carrier, login: Option<&Login>) -> Identity {
     let person = user::person(user);
+    let profile = person.profile;
     Identity {
         user: user.id,
         username: person.username.into(),
@@ -231,6 +232,7 @@ fn identity(user: &User, carrier: Carrier, login: Option<&Login>) -> Identity {
         carrier,
         login: login.map(|login| login.id),
         expires_at: None,
+        profile,
     }
 }
 

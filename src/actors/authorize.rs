@@ -79,7 +79,7 @@ fn of_unit(conn: &mut DbConn, who: &Identity, unit: UnitId) -> Result<Relation, 
 /// `not_found` for a conversation that does not exist; a store error when the database failed.
 pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admission, Fault> {
     let Topic::Chat(key) = topic else {
-        let mine = topic.person() == Some(who.user);
+        let mine = !who.is_nobody() && topic.person() == Some(who.user);
         let relation = match topic {
             _ if mine => Relation::Oneself,
             Topic::Unit(unit) => of_unit(conn, who, *unit)?,
@@ -98,6 +98,9 @@ pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admissi
     let relation = match &membership {
         Some(_) if is_barred(conn, &conversation, who.user)? => Relation::Barred,
         Some(membership) => relation_of(conversation.kind, membership.role),
+        None if conversation.is_public && who.is_nobody() && conversation.is_lobby() => {
+            Relation::Guest
+        }
         None if conversation.is_public => Relation::Visitor,
         None => Relation::Stranger,
     };

@@ -10,6 +10,7 @@ use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
 use crate::actors::message_commands as messages;
+use crate::actors::older_commands;
 use crate::actors::people_commands;
 use crate::actors::post::check_client_id;
 use crate::actors::receipt_commands as receipts;
@@ -115,6 +116,9 @@ impl CommandJob {
             Command::Report(command) => report_commands::perform(conn, who, command),
             Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
+            Command::Older(older) => {
+                older_commands::perform(conn, who, self.topic()?, older, house)
+            }
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),
         }
     }

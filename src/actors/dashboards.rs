@@ -12,7 +12,6 @@ use log::warn;
 use crate::actors::house::House;
 use crate::actors::join::Prepared;
 use crate::actors::lane::Fault;
-use crate::actors::mail::answer;
 use crate::actors::post::delivery;
 use crate::auth::identity::Role;
 use crate::auth::policy::{self, Action};
@@ -25,6 +24,7 @@ use crate::models::{dashboard, dispatch_figures, notification, online};
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
+use crate::protocol::views::Snapshot;
 use crate::protocol::views::dashboard::{
     ActivityFigures, DashboardView, DispatchFigures, OwnFigures, RoleFigures, ServerFigures,
 };
@@ -170,7 +170,7 @@ pub fn begin(
     if topic.kind() != TopicKind::Dashboard {
         return Ok(prepared);
     }
-    let snapshot = now(conn, house, user)?.map(|view| answer(&view));
+    let snapshot = now(conn, house, user)?.map(Snapshot::Dashboard);
     Ok(Prepared { snapshot, ..prepared })
 }
 
@@ -211,7 +211,7 @@ impl Desk {
             self.told.insert(*user, view.clone());
             let body = EventBody::Dashboard(view);
             let (topic, at) = (Topic::Dashboard(*user), clock::now_naive());
-            deliveries.push(delivery(&Event { topic, seq: None, at, body }));
+            deliveries.push(delivery(Event { topic, seq: None, at, body }));
         }
         // Every node tells its own listeners, so nothing travels between them.
         house.exchange.hear(Heard::Envelope(Envelope::Events(deliveries)));

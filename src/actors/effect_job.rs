@@ -13,7 +13,7 @@ impl Effect {
     /// Answers, then hands over what is to be published.
     pub fn conclude(self, reply: ReplyTo, aftermath: &mut Aftermath) {
         reply.send_with(Ok(self.answer), &mut aftermath.replies);
-        aftermath.publish(&self.events);
+        aftermath.publish(self.events);
         for (topic, user) in self.unseated {
             let refusal = Refusal::forbidden("you are no longer a member here");
             aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });

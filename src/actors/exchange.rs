@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use actix::Addr;
+use tokio::sync::oneshot;
 
 use crate::actors::fanout::Fanout;
 use crate::actors::mail::{Outbound, Reply, Revoke, TakeCensus, Unseat, tell};
@@ -23,6 +24,8 @@ pub struct Exchange {
     workers: RwLock<Vec<Option<Addr<Fanout>>>>,
     interest: RwLock<HashMap<Topic, Interest>>,
     width: usize,
+    /// Who waits to hear their own probe of the layer.
+    probes: Mutex<HashMap<u64, oneshot::Sender<()>>>,
 }
 
 impl Exchange {
@@ -32,6 +35,7 @@ impl Exchange {
             workers: RwLock::new(vec![None; width]),
             interest: RwLock::new(HashMap::new()),
             width,
+            probes: Mutex::default(),
         }
     }
 
@@ -143,8 +147,25 @@ impl Exchange {
                     tell(&worker, unseat);
                 }
             }
+            Heard::Envelope(Envelope::Probe(number)) => {
+                let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(heard) = probes.remove(&number) {
+                    // Whoever no longer waits does not mind.
+                    let _ = heard.send(());
+                }
+            }
             Heard::Gap => Metrics::get().layer_disconnects.increment(1),
         }
+    }
+
+    /// Waits to hear the probe with this number.
+    pub fn await_probe(&self, number: u64) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that were never heard are not kept for ever.
+        probes.retain(|_, waiting| !waiting.is_closed());
+        probes.insert(number, sender);
+        receiver
     }
 
     /// Asks every worker to tell the owners again who is listening.
@@ -159,7 +180,7 @@ impl Exchange {
         {
             let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);
             for event in events {
-                let Some(seats) = interest.get(&event.topic) else { continue };
+                let Some(seats) = interest.get(event.topic()) else { continue };
                 for (share, seats) in shares.iter_mut().zip(seats.iter()) {
                     if seats.load(Ordering::Relaxed) > 0 {
                         share.push(Arc::clone(&event));

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use bytes::Bytes;
 use chrono::NaiveDateTime;
 
@@ -17,12 +17,13 @@ use crate::actors::mail::{
     Unseat, person, tell,
 };
 use crate::actors::replay;
-use crate::actors::seats::{Hole, Seats, Sink};
+use crate::actors::seats::latest::Pace;
+use crate::actors::seats::{Hole, Listener, Seats, Sink};
 use crate::actors::session::{Expiry, Session};
 use crate::actors::turn::EndOfTurn;
 use crate::auth::identity::Identity;
 use crate::clock;
-use crate::layer::contract::{Delivery, Whom};
+use crate::layer::contract::{Delivery, Manner, Whom};
 use crate::metrics::Metrics;
 use crate::protocol::topic::{Topic, TopicKind};
 use crate::socket::outbox::Outbox;
@@ -36,6 +37,10 @@ impl Sink for Rc<Outbox> {
     fn write(&self, frames: Bytes) {
         Outbox::write(self, frames);
     }
+
+    fn is_idle(&self) -> bool {
+        self.waiting_bytes() == 0
+    }
 }
 
 /// A session of this worker, as its fan-out knows it.
@@ -43,7 +48,9 @@ impl Sink for Rc<Outbox> {
 pub struct Resident {
     pub address: Addr<Session>,
     pub outbox: Rc<Outbox>,
+    /// Who it is; `None` for a socket that was refused and for one that needs no sign-in.
     pub identity: Option<Arc<Identity>>,
+    pub manner: Manner,
     /// Whether the client was told that its credential is about to end.
     pub warned: bool,
 }
@@ -70,20 +77,23 @@ pub struct Fanout {
     worker: usize,
     house: Arc<House>,
     flushing: bool,
+    /// When newest values will be told next, if that is known.
+    telling: Option<(Instant, SpawnHandle)>,
 }
 
 impl Fanout {
     /// The fan-out of `worker`; to be started on that worker's own thread.
     pub fn new(worker: usize, house: Arc<House>) -> Self {
-        Self { worker, house, flushing: false }
+        Self { worker, house, flushing: false, telling: None }
     }
 
     fn take(&mut self, events: Vec<Arc<Delivery>>, ctx: &mut Context<Self>) {
         let mut holes = Vec::new();
-        let dirty = with_floor(|floor| {
+        let (dirty, due) = with_floor(|floor| {
             holes.extend(events.into_iter().filter_map(|event| floor.seats.deliver(event)));
-            floor.seats.is_dirty()
+            (floor.seats.is_dirty(), floor.seats.due(Instant::now()))
         });
+        self.tell_at(due, ctx);
         if dirty && !self.flushing {
             self.flushing = true;
             ctx.spawn(EndOfTurn::default().into_actor(self).map(|(), fanout, _| {
@@ -95,6 +105,29 @@ impl Fanout {
         for hole in holes {
             ctx.run_later(HOLE_PATIENCE, move |fanout, ctx| fanout.mend(hole, ctx));
         }
+    }
+
+    /// Tells newest values when they are due, at the end of this turn at the earliest.
+    fn tell_at(&mut self, due: Option<Instant>, ctx: &mut Context<Self>) {
+        let Some(due) = due else { return };
+        if let Some((at, earlier)) = self.telling {
+            if at <= due {
+                return;
+            }
+            ctx.cancel_future(earlier);
+        }
+        let wait = due.saturating_duration_since(Instant::now());
+        let handle = ctx.run_later(wait, |fanout, ctx| {
+            fanout.telling = None;
+            let next = with_floor(|floor| {
+                let now = Instant::now();
+                let written = floor.seats.tell_newest(now);
+                Metrics::get().deliveries.increment(written);
+                floor.seats.due(now)
+            });
+            fanout.tell_at(next, ctx);
+        });
+        self.telling = Some((due, handle));
     }
 
     fn mend(&mut self, hole: Hole, ctx: &mut Context<Self>) {
@@ -158,6 +191,9 @@ impl Actor for Fanout {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let settings = &self.house.settings;
+        let (latest, per_key) = (settings.latest_every, settings.positions_every);
+        with_floor(|floor| floor.seats.set_pace(Pace { latest, per_key }));
         self.house.exchange.register(self.worker, ctx.address());
         ctx.run_interval(EXPIRY_SWEEP, |fanout, _| fanout.sweep_expiries());
     }
@@ -188,8 +224,13 @@ impl Handler<Seat> for Fanout {
     fn handle(&mut self, seat: Seat, _: &mut Context<Self>) {
         let seated = with_floor(|floor| {
             let resident = floor.residents.get(&seat.session)?;
-            let outbox = Rc::clone(&resident.outbox);
-            Some(floor.seats.add(&seat.topic, seat.session, outbox))
+            let listener = Listener {
+                session: seat.session,
+                user: resident.identity.as_ref().map(|who| who.user),
+                manner: resident.manner,
+                sink: Rc::clone(&resident.outbox),
+            };
+            Some(floor.seats.add(&seat.topic, listener))
         });
         // The session left meanwhile, or sat here already: the new place is not needed.
         if seated != Some(true) {

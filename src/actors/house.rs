@@ -1,8 +1,10 @@
 //! The house: what every actor of this process shares.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::sync::OnceCell;
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::dashboards::Pulse;
@@ -25,6 +27,11 @@ use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 
+/// How long the channel layer may take to bring a probe back.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// Numbers the probes of this process.
+static PROBES: AtomicU64 = AtomicU64::new(0);
+
 /// The settings that actors act by; durations and sizes as configured.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -46,10 +53,16 @@ pub struct Settings {
     pub typing_ttl: Duration,
     /// How long a call rings.
     pub call_ring: Duration,
+    /// How often at most one connection is told a newest value.
+    pub latest_every: Duration,
+    /// How often at most one connection is told of positions.
+    pub positions_every: Duration,
     pub journal_keep: Duration,
     pub journal_keep_events: i64,
     /// How long a repeated `client_id` gets the first answer.
     pub client_id_keep: Duration,
+    /// For how long what an older client says by another way is the same message.
+    pub twin_window: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
     pub attachments_per_message: usize,
@@ -88,6 +101,8 @@ pub struct House {
     pub online: Arc<Online>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
+    /// Set once the room without sign-in is known to be there.
+    pub lobby: OnceCell<()>,
     /// Names the database's history; changes when a backup is restored.
     pub epoch: Arc<str>,
 }
@@ -120,6 +135,22 @@ impl House {
         self.authenticator.forget(whom);
         if self.layer.publish(Envelope::Revoked { whom, refusal }).is_err() {
             Metrics::get().layer_errors.increment(1);
+        }
+    }
+
+    /// Sends a message through the channel layer and waits to hear it.
+    ///
+    /// # Errors
+    /// A sentence when it did not come back.
+    pub async fn probe_layer(&self) -> Result<(), &'static str> {
+        let number = PROBES.fetch_add(1, Ordering::Relaxed) ^ u64::from(std::process::id()) << 32;
+        let heard = self.exchange.await_probe(number);
+        if self.layer.publish(Envelope::Probe(number)).is_err() {
+            return Err("the channel layer does not carry");
+        }
+        match tokio::time::timeout(PROBE_PATIENCE, heard).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err("the channel layer did not bring the test message back"),
         }
     }
 

@@ -25,26 +25,14 @@ use crate::protocol::event::Event;
 use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
-use crate::protocol::views::ConversationEntry;
 use crate::protocol::views::inbox::{
-    InboxCounts, Loudness, NotificationPage, NotificationView, PreferencesView,
+    InboxCounts, InboxSnapshot, Loudness, NotificationPage, PreferencesView,
 };
 
 /// Most types that one person may have wishes for.
 const TYPES_MAX: usize = 100;
 /// Most conversations in a snapshot.
 const CONVERSATIONS_MAX: i64 = 200;
-
-/// What an inbox's reader starts from.
-#[derive(Debug, Serialize)]
-pub struct InboxSnapshot {
-    conversations: Vec<ConversationEntry>,
-    notifications: Vec<NotificationView>,
-    /// Whether there are older notifications.
-    more: bool,
-    #[serde(flatten)]
-    counts: InboxCounts,
-}
 
 /// What an inbox's reader starts from, with up to `limit` notifications.
 ///

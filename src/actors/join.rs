@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
@@ -23,7 +22,7 @@ use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
-use crate::protocol::views::{ChatSnapshot, PersonView};
+use crate::protocol::views::{ChatSnapshot, PersonView, Snapshot};
 use crate::socket::wire;
 
 /// Members listed in a snapshot.
@@ -37,7 +36,7 @@ pub struct Prepared {
     pub relation: Relation,
     pub seq: i64,
     pub recovered: bool,
-    pub snapshot: Option<Answer>,
+    pub snapshot: Option<Snapshot>,
     pub missed: Vec<Bytes>,
     pub missed_to: i64,
 }
@@ -48,7 +47,7 @@ struct Subscribed<'a> {
     seq: i64,
     epoch: &'a str,
     recovered: bool,
-    snapshot: Option<&'a RawValue>,
+    snapshot: Option<&'a Snapshot>,
     presence: Option<&'a [PersonView]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     presence_count: Option<usize>,
@@ -61,7 +60,7 @@ impl Prepared {
             seq: self.seq,
             epoch,
             recovered: self.recovered,
-            snapshot: self.snapshot.as_deref(),
+            snapshot: self.snapshot.as_ref(),
             presence: here.map(|(people, _)| people),
             presence_count: here.map(|(_, count)| count),
         })
@@ -95,8 +94,7 @@ pub fn prepare(
     // Seated before the position is read: whatever is committed after that read comes by the seat.
     exchange.rise(&topic, join.at.worker);
     if let Some(worker) = exchange.worker(join.at.worker) {
-        let user = Some(join.who.user);
-        tell(&worker, Seat { session: join.at.number, topic: topic.clone(), user });
+        tell(&worker, Seat { session: join.at.number, topic: topic.clone() });
     }
     let read = read(conn, &join.who, &admission, &join.wish, (epoch, limit));
     (topic, read.map_err(Fault::from))
@@ -152,9 +150,9 @@ fn snapshot(
     admission: &Admission,
     seq: i64,
     limit: i64,
-) -> Result<Option<Answer>, StoreError> {
+) -> Result<Option<Snapshot>, StoreError> {
     if admission.topic.kind() == TopicKind::Inbox {
-        return Ok(Some(answer(&inbox_commands::snapshot(conn, who.user, limit)?)));
+        return Ok(Some(Snapshot::Inbox(inbox_commands::snapshot(conn, who.user, limit)?)));
     }
     let Some(found) = &admission.conversation else {
         return dispatch::snapshot::of(conn, &admission.topic);
@@ -170,7 +168,7 @@ fn snapshot(
         0 => Vec::new(),
         _ => rows::members(conn, found.id, who.user, MEMBERS_MAX)?,
     };
-    Ok(Some(answer(&ChatSnapshot {
+    Ok(Some(Snapshot::Chat(ChatSnapshot {
         conversation: found.view(),
         my_role: mine.map(|mine| mine.role),
         messages,

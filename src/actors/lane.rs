@@ -68,10 +68,10 @@ pub struct Aftermath {
 
 impl Aftermath {
     /// Events to publish, in order.
-    pub fn publish(&mut self, events: &[Event]) {
+    pub fn publish(&mut self, events: Vec<Event>) {
         if !events.is_empty() {
-            self.envelopes.push(Envelope::Events(events.iter().map(delivery).collect()));
             self.alerts.extend(events.iter().filter_map(notify::alert));
+            self.envelopes.push(Envelope::Events(events.into_iter().map(delivery).collect()));
         }
     }
 }

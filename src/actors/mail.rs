@@ -14,10 +14,12 @@ use crate::auth::policy::Relation;
 use crate::ids::UserId;
 use crate::layer::contract::{Delivery, Whom};
 use crate::protocol::command::{Command, Subscribe};
+use crate::protocol::dialect::contract::Answered;
+use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::frame::{self, Reference};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
-use crate::protocol::views::PersonView;
+use crate::protocol::views::{PersonView, Snapshot};
 use crate::socket::wire;
 
 /// Sends without waiting and without a bound.
@@ -68,20 +70,27 @@ enum Asker {
         at: SessionKey,
         reference: Option<Reference>,
         topic: Option<Topic>,
+        dialect: Option<DialectKind>,
         via: Arc<Exchange>,
     },
     Call(oneshot::Sender<Result<Answer, Refusal>>),
 }
 
 impl ReplyTo {
-    /// A reply that goes to a socket with the request's `ref` and `topic`.
+    /// A reply that goes to a socket with the request's `ref` (in a dialect its memo) and `topic`.
     pub fn socket(
         at: SessionKey,
+        dialect: Option<DialectKind>,
         reference: Option<Reference>,
         topic: Option<Topic>,
         via: Arc<Exchange>,
     ) -> Self {
-        Self(Some(Asker::Socket { at, reference, topic, via }))
+        Self(Some(Asker::Socket { at, reference, topic, dialect, via }))
+    }
+
+    /// No reply: nobody waits for one.
+    pub fn nobody() -> Self {
+        Self(None)
     }
 
     /// A reply to a caller in this process (REST, the command line).
@@ -100,9 +109,9 @@ impl ReplyTo {
     /// Answers through `batch` when the asker is a socket, at once otherwise.
     pub fn send_with(mut self, outcome: Result<Answer, Refusal>, batch: &mut Vec<Reply>) {
         match self.0.take() {
-            Some(Asker::Socket { at, reference, topic, .. }) => {
-                let frame = reply_frame(reference.as_deref(), topic.as_ref(), &outcome);
-                batch.push(Reply { to: at, frame });
+            Some(Asker::Socket { at, reference, topic, dialect, .. }) => {
+                let frames = replied(dialect, reference.as_deref(), topic.as_ref(), &outcome);
+                batch.extend(frames.into_iter().map(|frame| Reply { to: at, frame }));
             }
             Some(call) => call.send(outcome),
             None => {}
@@ -113,9 +122,10 @@ impl ReplyTo {
 impl Asker {
     fn send(self, outcome: Result<Answer, Refusal>) {
         match self {
-            Self::Socket { at, reference, topic, via } => {
-                let frame = reply_frame(reference.as_deref(), topic.as_ref(), &outcome);
-                via.reply(Reply { to: at, frame });
+            Self::Socket { at, reference, topic, dialect, via } => {
+                for frame in replied(dialect, reference.as_deref(), topic.as_ref(), &outcome) {
+                    via.reply(Reply { to: at, frame });
+                }
             }
             // A caller that went away no longer wants the answer.
             Self::Call(sender) => drop(sender.send(outcome)),
@@ -131,15 +141,22 @@ impl Drop for ReplyTo {
     }
 }
 
-fn reply_frame(
+/// The frames of a reply: one in the native protocol, any number in a dialect.
+pub fn replied(
+    dialect: Option<DialectKind>,
     reference: Option<&RawValue>,
     topic: Option<&Topic>,
     outcome: &Result<Answer, Refusal>,
-) -> Bytes {
-    wire::text(&match outcome {
-        Ok(answer) => frame::ok(reference, topic, answer),
-        Err(refusal) => frame::error(reference, topic, refusal),
-    })
+) -> Vec<Bytes> {
+    let Some(dialect) = dialect else {
+        return vec![wire::text(&match outcome {
+            Ok(answer) => frame::ok(reference, topic, answer),
+            Err(refusal) => frame::error(reference, topic, refusal),
+        })];
+    };
+    let outcome = outcome.as_ref().map(AsRef::as_ref);
+    let frames = dialect.codec().answer(&Answered { memo: reference, topic, outcome });
+    frames.iter().map(|text| wire::text(text)).collect()
 }
 
 /// A frame for one session.
@@ -163,7 +180,6 @@ pub struct Outbound {
 pub struct Seat {
     pub session: u64,
     pub topic: Topic,
-    pub user: Option<UserId>,
 }
 
 /// To a worker's fan-out: a join ended; hand the outcome to the session.
@@ -186,12 +202,20 @@ pub struct Welcome {
     pub relation: Relation,
     /// The position everything below is complete up to.
     pub seq: i64,
-    /// The `data` of the `ok` reply.
-    pub answer: Answer,
+    pub start: Start,
     /// The first missed events, encoded, in order.
     pub missed: Vec<Bytes>,
     /// Up to where `missed` reaches; below `seq` when more are to be read.
     pub missed_to: i64,
+}
+
+/// What a session begins a topic with.
+#[derive(Debug)]
+pub enum Start {
+    /// The `data` of the native `ok` reply.
+    Native(Answer),
+    /// What a dialect makes its opening frames of.
+    Typed { snapshot: Option<Box<Snapshot>>, people: Vec<PersonView> },
 }
 
 /// To every worker's fan-out: close what these credentials opened.
@@ -231,6 +255,7 @@ pub struct Join {
     pub topic: Topic,
     pub wish: Subscribe,
     pub reference: Option<Reference>,
+    pub dialect: Option<DialectKind>,
 }
 
 /// To an owner: a session no longer listens.
@@ -289,5 +314,6 @@ pub fn person(who: &Identity) -> PersonView {
         id: who.user,
         username: who.username.to_string(),
         display_name: who.display_name.to_string(),
+        profile: who.profile.clone(),
     }
 }

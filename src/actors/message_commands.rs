@@ -222,7 +222,8 @@ pub fn forward(
     let post = NewPost {
         conversation: to.id,
         topic: to.topic_id,
-        sender: person(who),
+        sender: Some(person(who)),
+        sender_name: None,
         client_id: None,
         message_type: row.message_type,
         content: row.content,

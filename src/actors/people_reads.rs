@@ -49,13 +49,14 @@ pub fn answer_to(
 }
 
 /// What of a profile is shown to someone standing so to its owner.
-struct Shown {
-    photo: bool,
-    seen: bool,
-    details: bool,
+pub(super) struct Shown {
+    pub(super) photo: bool,
+    pub(super) seen: bool,
+    pub(super) details: bool,
 }
 
-fn shown(who: &Identity, standing: &Standing, profile: &Profile) -> Shown {
+/// What of a profile `who` is shown, who stands so to its owner.
+pub(super) fn shown(who: &Identity, standing: &Standing, profile: &Profile) -> Shown {
     let oneself = standing.relation == Relation::Oneself;
     let open = !standing.is_shut_out;
     let knows = require(who, TopicKind::Inbox, Action::SeeDetails, standing.relation).is_ok();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::NaiveDateTime;
 
 use crate::actors::attachments;
@@ -30,7 +31,7 @@ use crate::protocol::frame;
 use crate::protocol::mention;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
-use crate::protocol::views::PersonView;
+use crate::protocol::views::{MessageView, PersonView};
 use crate::socket::wire;
 
 /// Longest `client_id`, in bytes.
@@ -52,7 +53,10 @@ struct Acknowledged {
 pub fn check(send: &MessageSend, content_bytes: usize, most_files: usize) -> Result<(), Refusal> {
     attachments::check(send, most_files)?;
     // A picture may come without a word.
-    if send.attachments.is_empty() || !send.content.is_empty() {
+    let may_be_blank = send.may_be_blank || !send.attachments.is_empty();
+    if may_be_blank && send.content.trim().is_empty() {
+        check_size(&send.content, content_bytes)?;
+    } else {
         check_content(&send.content, content_bytes)?;
     }
     check_client_id(send.client_id.as_deref())?;
@@ -73,6 +77,10 @@ pub fn check_content(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
     if content.trim().is_empty() {
         return Err(Refusal::field("data.content", "not blank"));
     }
+    check_size(content, limit_bytes)
+}
+
+fn check_size(content: &str, limit_bytes: usize) -> Result<(), Refusal> {
     if content.contains('\0') {
         return Err(Refusal::field("data.content", "without NUL characters"));
     }
@@ -124,13 +132,33 @@ impl PostJob {
         Self { who, topic, send, house, reply, outcome: None }
     }
 
+    /// Settles it as a repeat of a message that is there.
+    pub(super) fn settle(&mut self, id: MessageId, seq: i64) {
+        let acknowledged = Acknowledged { id, seq };
+        self.outcome = Some(Ok(Stored { acknowledged, event: None, notices: Vec::new() }));
+    }
+
+    /// The message it made, once it has run and was no repeat.
+    pub(super) fn made(&self) -> Option<&MessageView> {
+        match self.outcome.as_ref()?.as_ref().ok()?.event.as_ref()?.body {
+            EventBody::MessageNew(ref made) => Some(made),
+            _ => None,
+        }
+    }
+
+    /// Who sends what and where.
+    pub(super) fn asked(&self) -> (&Arc<Identity>, &Topic, &MessageSend) {
+        (&self.who, &self.topic, &self.send)
+    }
+
     fn new_post(&self, conn: &mut DbConn, admitted: &mut Admitted) -> Result<NewPost, Fault> {
         let conversation = admitted.admission.conversation()?;
         let mentions = mentioned(conn, conversation.id, self.who.user, &self.send.content)?;
         let post = NewPost {
             conversation: conversation.id,
             topic: conversation.topic_id,
-            sender: person(&self.who),
+            sender: (!self.who.is_nobody()).then(|| person(&self.who)),
+            sender_name: self.send.sender_name.clone(),
             client_id: self.send.client_id.clone(),
             message_type: self.send.message_type.clone().unwrap_or_else(|| "text".to_owned()),
             content: self.send.content.clone(),
@@ -229,8 +257,8 @@ impl Job for PostJob {
         self.reply.send_with(replied, &mut aftermath.replies);
         if let Ok(Stored { event: Some(event), notices, .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
-            aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
-            aftermath.publish(&notices);
+            aftermath.envelopes.push(Envelope::Events(vec![delivery(event)]));
+            aftermath.publish(notices);
         }
     }
 
@@ -243,13 +271,12 @@ impl Job for PostJob {
     }
 }
 
-/// An event encoded for every native subscriber.
-pub fn delivery(event: &Event) -> Arc<Delivery> {
-    Arc::new(Delivery {
-        topic: event.topic.clone(),
-        seq: event.seq,
-        frame: wire::text(&frame::event(event)),
-    })
+/// An event encoded for every native subscriber; without a native frame when it is for dialects
+/// alone.
+pub fn delivery(event: Event) -> Arc<Delivery> {
+    let is_native = event.body.is_native();
+    let frame = if is_native { wire::text(&frame::event(&event)) } else { Bytes::new() };
+    Arc::new(Delivery::new(event, frame))
 }
 
 /// Runs a batch in order; neighbouring posts are stored together.

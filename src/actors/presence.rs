@@ -162,7 +162,12 @@ mod tests {
     use super::*;
 
     fn person(id: i64) -> PersonView {
-        PersonView { id: UserId(id), username: format!("u{id}"), display_name: String::new() }
+        PersonView {
+            id: UserId(id),
+            username: format!("u{id}"),
+            display_name: String::new(),
+            profile: None,
+        }
     }
 
     fn topic() -> Topic {

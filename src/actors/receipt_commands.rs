@@ -11,6 +11,7 @@ use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::actors::membership_commands::tell_inbox;
 use crate::actors::notify::{self, posts};
+use crate::actors::older_commands;
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -60,17 +61,18 @@ pub fn mark_read(
         return Ok(Effect::quiet(&Noted { seq: read_seq }));
     }
     let seq = mark.seq;
-    let event = if user::shares_receipts(conn, who.user)? && are_told(conn, conversation, house)? {
+    let events = if user::shares_receipts(conn, who.user)? && are_told(conn, conversation, house)? {
         let body = EventBody::ReadMarked { user: who.user, seq };
         let delta = Delta { seq: Some(seq), ..Delta::default() };
-        note(conn, conversation, who.user, None, Some(&delta), body)?
+        let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
+        vec![event, older_commands::read_by(conn, conversation, who.user, seq)?]
     } else {
         let topic = conversation.topic();
         let delta = Delta { seq: Some(seq), topic: Some(topic.clone()), ..Delta::default() };
         let body = EventBody::Talk(TalkEvent::ConversationRead { topic, seq });
-        tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?
+        vec![tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?]
     };
-    let mut effect = Effect::with_event(&Noted { seq }, event);
+    let mut effect = Effect { events, ..Effect::quiet(&Noted { seq }) };
     // What was read in the conversation needs no notification any more.
     if unread::of(conn, conversation.id, who.user)?.messages == 0 {
         let groups = posts::groups(conversation.id);

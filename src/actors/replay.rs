@@ -83,7 +83,7 @@ pub fn between(conn: &mut DbConn, hole: &Hole) -> Result<Vec<Arc<Delivery>>, Fau
         return Ok(Vec::new());
     };
     let events = page(conn, &hole.topic, head.topic, hole.after, hole.before - 1)?;
-    Ok(events.iter().map(delivery).collect())
+    Ok(events.into_iter().map(delivery).collect())
 }
 
 /// The rows that a page of entries speaks of, loaded with a constant number of queries.

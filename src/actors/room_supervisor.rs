@@ -10,11 +10,13 @@ use crate::actors::call_desk;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
+use crate::actors::older_commands;
 use crate::actors::post::{self, PostJob};
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::policy::Action;
 use crate::ids::UserId;
+use crate::protocol::command::older::OlderCommand;
 use crate::protocol::command::{Command, MessageSend, TopicPublish};
 use crate::protocol::event::EventBody;
 use crate::protocol::refusal::Refusal;
@@ -100,6 +102,12 @@ impl Handler<Perform> for RoomSupervisor {
                 switchboard::publish(self, perform, wish, ctx);
             }
             Command::Call(command) => call_desk::serve(self, perform, command, ctx),
+            Command::Older(OlderCommand::SendTwice { send, side }) => {
+                older_commands::send_twice(&house, perform, send, side);
+            }
+            Command::Older(OlderCommand::Seat { taken }) => {
+                older_commands::tell_seat(&self.switchboard, perform, taken);
+            }
             command => {
                 let Perform { who, topic, reply, .. } = perform;
                 let job = CommandJob::new(who, topic, command, Arc::clone(&house), reply);

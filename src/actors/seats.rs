@@ -1,20 +1,32 @@
 //! Who on this worker listens to what, and in which order they are served. A plain struct.
 //!
 //! Events of one executor turn are joined once per topic and written once per seat. A seat that is
-//! still catching up holds what comes by until it goes live.
+//! still catching up holds what comes by until it goes live. Topics of newest values have their
+//! seats in [`latest`].
+
+pub mod joined;
+pub mod latest;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::layer::contract::Delivery;
+use crate::actors::forms;
+use crate::actors::seats::joined::Turn;
+use crate::actors::seats::latest::{Board, Pace, kind_of};
+use crate::ids::UserId;
+use crate::layer::contract::{Delivery, Manner};
 use crate::protocol::topic::Topic;
 
 /// Where a seat's frames go.
 pub trait Sink {
     /// Takes whole frames; never blocks and never fails, for a full sink ends by itself.
     fn write(&self, frames: Bytes);
+
+    /// Whether nothing waits in it: its reader keeps up.
+    fn is_idle(&self) -> bool;
 }
 
 #[derive(Debug)]
@@ -25,11 +37,26 @@ enum State {
     Live { skip_to: i64 },
 }
 
+/// Who takes a seat.
+#[derive(Debug, Clone)]
+pub struct Listener<S> {
+    pub session: u64,
+    /// The person, if they have signed in.
+    pub user: Option<UserId>,
+    pub manner: Manner,
+    pub sink: S,
+}
+
 #[derive(Debug)]
 struct Row<S> {
-    session: u64,
-    sink: S,
+    listener: Listener<S>,
     state: State,
+}
+
+impl<S: Sink> Listener<S> {
+    fn hear(&self, event: &Delivery) {
+        forms::each(event, self.manner, self.user, |frame| self.sink.write(frame));
+    }
 }
 
 #[derive(Debug)]
@@ -81,34 +108,53 @@ pub struct Hole {
 pub struct Seats<S> {
     topics: HashMap<Topic, Bench<S>>,
     dirty: Vec<Topic>,
+    /// The topics of newest values.
+    boards: HashMap<Topic, Board<S>>,
+    pace: Pace,
 }
 
 impl<S> Default for Seats<S> {
     fn default() -> Self {
-        Self { topics: HashMap::new(), dirty: Vec::new() }
+        let pace = Pace { latest: Duration::from_secs(1), per_key: Duration::from_millis(100) };
+        Self { topics: HashMap::new(), dirty: Vec::new(), boards: HashMap::new(), pace }
     }
 }
 
 impl<S: Sink> Seats<S> {
+    /// How often at most listeners of newest values are told.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Adds a seat that waits until [`Seats::go_live`]. A session has one seat a topic: an earlier
     /// one is replaced and `false` is returned.
-    pub fn add(&mut self, topic: &Topic, session: u64, sink: S) -> bool {
+    pub fn add(&mut self, topic: &Topic, listener: Listener<S>) -> bool {
+        if kind_of(topic).is_some() {
+            return self.boards.entry(topic.clone()).or_default().add(listener);
+        }
         self.flush_topic(topic);
         let bench = self.topics.entry(topic.clone()).or_insert_with(Bench::new);
         let before = bench.rows.len();
-        bench.rows.retain(|row| row.session != session);
+        bench.rows.retain(|row| row.listener.session != listener.session);
         let fresh = bench.rows.len() == before;
-        bench.rows.push(Row { session, sink, state: State::Waiting(Vec::new()) });
+        bench.rows.push(Row { listener, state: State::Waiting(Vec::new()) });
         bench.count_irregular();
         fresh
     }
 
     /// Takes a seat away; whether it was there.
     pub fn remove(&mut self, topic: &Topic, session: u64) -> bool {
+        if let Some(board) = self.boards.get_mut(topic) {
+            let found = board.remove(session);
+            if board.is_empty() {
+                self.boards.remove(topic);
+            }
+            return found;
+        }
         self.flush_topic(topic);
         let Some(bench) = self.topics.get_mut(topic) else { return false };
         let before = bench.rows.len();
-        bench.rows.retain(|row| row.session != session);
+        bench.rows.retain(|row| row.listener.session != session);
         let found = bench.rows.len() < before;
         if bench.rows.is_empty() {
             self.topics.remove(topic);
@@ -120,13 +166,17 @@ impl<S: Sink> Seats<S> {
 
     /// Takes an event for the end of this turn. Returns a hole when the event is ahead of one.
     pub fn deliver(&mut self, event: Arc<Delivery>) -> Option<Hole> {
-        let bench = self.topics.get_mut(&event.topic)?;
-        if let (Some(seq), Some(last)) = (event.seq, bench.last) {
+        if let Some(board) = self.boards.get_mut(event.topic()) {
+            board.take(event);
+            return None;
+        }
+        let bench = self.topics.get_mut(event.topic())?;
+        if let (Some(seq), Some(last)) = (event.seq(), bench.last) {
             if seq <= last {
                 return None;
             }
             if seq > last + 1 {
-                let topic = event.topic.clone();
+                let topic = event.topic().clone();
                 bench.held.insert(seq, event);
                 let before = bench.held.keys().next().copied().unwrap_or(seq);
                 return Some(Hole { topic, after: last, before });
@@ -134,7 +184,7 @@ impl<S: Sink> Seats<S> {
             bench.last = Some(seq);
         }
         if bench.batch.is_empty() {
-            self.dirty.push(event.topic.clone());
+            self.dirty.push(event.topic().clone());
         }
         bench.batch.push(event);
         while let Some(last) = bench.last {
@@ -171,6 +221,21 @@ impl<S: Sink> Seats<S> {
         }
     }
 
+    /// When the next newest values are to be told; none when everyone knows everything.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        self.boards.values().filter_map(|board| board.due(now)).min()
+    }
+
+    /// Tells the newest values that are due. Returns how many listeners were told.
+    pub fn tell_newest(&mut self, now: Instant) -> u64 {
+        let pace = self.pace;
+        let told = self
+            .boards
+            .iter_mut()
+            .filter_map(|(topic, board)| kind_of(topic).map(|kind| board.tell(kind, pace, now)));
+        told.sum()
+    }
+
     /// Whether anything waits for [`Seats::flush`].
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
@@ -187,51 +252,60 @@ impl<S: Sink> Seats<S> {
 
     /// The seat has everything up to `seq` and is served from now on.
     pub fn go_live(&mut self, topic: &Topic, session: u64, seq: i64) {
+        if let Some(board) = self.boards.get_mut(topic) {
+            return board.go_live(session);
+        }
         self.flush_topic(topic);
         let Some(bench) = self.topics.get_mut(topic) else { return };
-        let Some(row) = bench.rows.iter_mut().find(|row| row.session == session) else { return };
+        let seat = bench.rows.iter_mut().find(|row| row.listener.session == session);
+        let Some(row) = seat else { return };
         let state = std::mem::replace(&mut row.state, State::Live { skip_to: seq });
         let State::Waiting(mut waited) = state else { return };
-        waited.sort_by_key(|event| event.seq.unwrap_or(i64::MAX));
+        waited.sort_by_key(|event| event.seq().unwrap_or(i64::MAX));
         let mut reached = seq;
         let mut ahead = Vec::new();
         for event in waited {
-            match event.seq {
+            match event.seq() {
                 Some(at) if at <= reached => {}
                 Some(at) if at == reached + 1 || bench.last.is_some_and(|last| at <= last) => {
                     reached = at;
-                    row.sink.write(event.frame.clone());
+                    row.listener.hear(&event);
                 }
                 Some(_) => ahead.push(event),
-                None => row.sink.write(event.frame.clone()),
+                None => row.listener.hear(&event),
             }
         }
         row.state = State::Live { skip_to: reached };
         bench.last = Some(bench.last.unwrap_or(reached));
         for event in ahead {
-            bench.held.insert(event.seq.unwrap_or(0), event);
+            bench.held.insert(event.seq().unwrap_or(0), event);
         }
         bench.count_irregular();
     }
 
     /// How many seats a topic has here.
     pub fn count(&self, topic: &Topic) -> usize {
-        self.topics.get(topic).map_or(0, |bench| bench.rows.len())
+        let newest = self.boards.get(topic).map_or(0, Board::len);
+        newest + self.topics.get(topic).map_or(0, |bench| bench.rows.len())
     }
 
     /// The sessions that listen to a topic here.
     pub fn sessions(&self, topic: &Topic) -> Vec<u64> {
+        if let Some(board) = self.boards.get(topic) {
+            return board.sessions().collect();
+        }
         self.topics
             .get(topic)
-            .map(|bench| bench.rows.iter().map(|row| row.session).collect())
+            .map(|bench| bench.rows.iter().map(|row| row.listener.session).collect())
             .unwrap_or_default()
     }
 
     /// Every topic with seats here, with its sessions.
     pub fn all(&self) -> impl Iterator<Item = (&Topic, Vec<u64>)> {
-        self.topics.iter().map(|(topic, bench)| {
-            (topic, bench.rows.iter().map(|row| row.session).collect::<Vec<_>>())
-        })
+        let every = self.topics.iter().map(|(topic, bench)| {
+            (topic, bench.rows.iter().map(|row| row.listener.session).collect::<Vec<_>>())
+        });
+        every.chain(self.boards.iter().map(|(topic, board)| (topic, board.sessions().collect())))
     }
 
     fn flush_topic(&mut self, topic: &Topic) -> u64 {
@@ -240,19 +314,20 @@ impl<S: Sink> Seats<S> {
             return 0;
         }
         let batch = std::mem::take(&mut bench.batch);
-        let joined = join(&batch);
+        let mut turn = Turn::new(&batch);
         for row in &mut bench.rows {
             match &mut row.state {
                 State::Waiting(waited) => waited.extend(batch.iter().cloned()),
-                State::Live { skip_to } => {
-                    let skip_to = *skip_to;
-                    if bench.irregular == 0 {
-                        row.sink.write(joined.clone());
-                        continue;
+                State::Live { .. } if bench.irregular == 0 => {
+                    let frames = turn.frames(row.listener.manner, row.listener.user);
+                    if !frames.is_empty() {
+                        row.listener.sink.write(frames);
                     }
+                }
+                State::Live { skip_to } => {
                     for event in &batch {
-                        if event.seq.is_none_or(|seq| seq > skip_to) {
-                            row.sink.write(event.frame.clone());
+                        if event.seq().is_none_or(|seq| seq > *skip_to) {
+                            row.listener.hear(event);
                         }
                     }
                 }
@@ -265,24 +340,20 @@ impl<S: Sink> Seats<S> {
     }
 }
 
-/// One buffer of all frames; the frame itself when there is only one.
-fn join(batch: &[Arc<Delivery>]) -> Bytes {
-    if let [only] = batch {
-        return only.frame.clone();
-    }
-    let mut joined = BytesMut::with_capacity(batch.iter().map(|event| event.frame.len()).sum());
-    for event in batch {
-        joined.extend_from_slice(&event.frame);
-    }
-    joined.freeze()
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    use chrono::NaiveDateTime;
+
     use super::*;
+    use crate::ids::MessageId;
+    use crate::protocol::event::{Event, EventBody};
+
+    fn at() -> NaiveDateTime {
+        "2026-11-21T10:00:00".parse().unwrap()
+    }
 
     #[derive(Clone, Default)]
     struct Heard(Rc<RefCell<Vec<String>>>);
@@ -291,16 +362,27 @@ mod tests {
         fn write(&self, frames: Bytes) {
             self.0.borrow_mut().push(String::from_utf8(frames.to_vec()).unwrap());
         }
+
+        fn is_idle(&self) -> bool {
+            true
+        }
     }
 
     fn event(seq: impl Into<Option<i64>>, text: &str) -> Arc<Delivery> {
         let frame = Bytes::copy_from_slice(text.as_bytes());
-        Arc::new(Delivery { topic: Topic::room("general"), seq: seq.into(), frame })
+        let body = EventBody::MessageDeleted { id: MessageId(1), by: None };
+        let event = Event { topic: Topic::room("general"), seq: seq.into(), at: at(), body };
+        Arc::new(Delivery::new(event, frame))
+    }
+
+    fn sits(seats: &mut Seats<Heard>, session: u64, heard: &Heard) {
+        let (user, manner, sink) = (None, Manner::default(), heard.clone());
+        seats.add(&Topic::room("general"), Listener { session, user, manner, sink });
     }
 
     fn live(seats: &mut Seats<Heard>, session: u64, seq: i64) -> Heard {
         let heard = Heard::default();
-        seats.add(&Topic::room("general"), session, heard.clone());
+        sits(seats, session, &heard);
         seats.go_live(&Topic::room("general"), session, seq);
         heard
     }
@@ -359,7 +441,7 @@ mod tests {
         let mut seats = Seats::default();
         let ada = live(&mut seats, 1, 0);
         let bob = Heard::default();
-        seats.add(&Topic::room("general"), 2, bob.clone());
+        sits(&mut seats, 2, &bob);
         for seq in 1..=4 {
             seats.deliver(event(seq, &seq.to_string()));
         }
@@ -378,7 +460,7 @@ mod tests {
         let mut seats = Seats::default();
         let ada = live(&mut seats, 1, 0);
         let bob = Heard::default();
-        seats.add(&Topic::room("general"), 2, bob.clone());
+        sits(&mut seats, 2, &bob);
         seats.go_live(&Topic::room("general"), 2, 2);
         for seq in 1..=3 {
             seats.deliver(event(seq, &seq.to_string()));
@@ -392,7 +474,7 @@ mod tests {
     fn what_arrives_out_of_order_before_anyone_is_live_is_put_in_order() {
         let mut seats = Seats::default();
         let bob = Heard::default();
-        seats.add(&Topic::room("general"), 2, bob.clone());
+        sits(&mut seats, 2, &bob);
         seats.deliver(event(6, "6"));
         seats.deliver(event(5, "5"));
         seats.flush();

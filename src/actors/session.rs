@@ -1,7 +1,6 @@
 //! One WebSocket: an actor that lives on its worker, reads its client's frames, asks owners, and
 //! ends with a close code.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +10,22 @@ use actix::{
 };
 use bytes::{Bytes, BytesMut};
 use governor::DefaultDirectRateLimiter;
-use serde::Serialize;
 
 use crate::actors::fanout::{Resident, with_floor};
 use crate::actors::house::House;
-use crate::actors::mail::{Collapse, Farewell, Leave, Revoke, SessionKey, Unseat, person};
+use crate::actors::mail::{Collapse, Farewell, Revoke, SessionKey, Unseat};
 use crate::actors::recorder::{Ending, Ticket};
 use crate::actors::session_topics::Seated;
+use crate::actors::session_voice::Held;
 use crate::actors::throttle::{self, Place};
 use crate::auth::identity::Identity;
-use crate::clock;
+use crate::layer::contract::Manner;
 use crate::metrics::{self, Metrics};
 use crate::protocol::close::Close;
+use crate::protocol::dialect::contract::Said;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
-use crate::protocol::views::PersonView;
 use crate::socket::decoder::{Limits, Message};
 use crate::socket::frames::{Frames, Incoming};
 use crate::socket::outbox::Outbox;
@@ -42,8 +41,8 @@ const FRAGMENTS: usize = 1_024;
 /// How a socket begins.
 #[derive(Debug)]
 pub enum Start {
-    /// The native protocol; with a topic for paths that name one.
-    Native { lone: Option<Topic> },
+    /// Served, with the topics that the path names, the one it is about first.
+    Served { topics: Vec<Topic> },
     /// A close that the client shall see, after a moment for those who keep trying.
     Refused { close: Close, reason: String, refusal: Refusal, delay: Duration },
 }
@@ -52,9 +51,11 @@ pub enum Start {
 pub struct Opening {
     /// The route of the path table, for counting.
     pub route: &'static str,
+    /// Who it is; `None` for a refused socket and for one that needs no sign-in.
     pub who: Option<Arc<Identity>>,
+    /// How it hears and speaks.
+    pub manner: Manner,
     pub start: Start,
-    pub address: IpAddr,
     pub attempt: Option<Ticket>,
     /// The socket's place among the open ones.
     pub place: Option<Place>,
@@ -74,10 +75,15 @@ pub struct Session {
     pub(super) at: SessionKey,
     pub(super) outbox: Rc<Outbox>,
     pub(super) who: Option<Arc<Identity>>,
+    pub(super) manner: Manner,
     start: Option<Box<Start>>,
-    /// The topic of a path that names one; such a socket ends with its topic.
+    /// The first topic of a path that names any; such a socket ends with its topics.
     pub(super) lone: Option<Box<Topic>>,
     pub(super) seated: Vec<Seated>,
+    /// What a dialect's client said before all topics of its path were live.
+    pub(super) held: Vec<Held>,
+    /// Topics of the path that are not live yet.
+    pub(super) unsettled: usize,
     pub(super) tickets: u64,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
     strikes: u32,
@@ -85,42 +91,7 @@ pub struct Session {
     spoke: bool,
     route: &'static str,
     ending: Option<Box<Ending>>,
-    _place: Option<Place>,
-}
-
-#[derive(Serialize)]
-struct Limit {
-    max_frame_bytes: usize,
-    topics: usize,
-    rate: u32,
-    burst: u32,
-}
-
-#[derive(Serialize)]
-struct Welcome<'a> {
-    session: String,
-    user: Option<PersonView>,
-    role: Option<&'a str>,
-    server_time: String,
-    heartbeat_ms: u64,
-    expires_at: Option<String>,
-    epoch: &'a str,
-    limits: Limit,
-}
-
-#[derive(Serialize)]
-struct Goodbye {
-    code: u16,
-    retry_after_ms: u64,
-}
-
-#[derive(Serialize)]
-struct Expiring {
-    in_ms: u64,
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    pub(super) place: Option<Place>,
 }
 
 impl Session {
@@ -134,9 +105,9 @@ impl Session {
     ) {
         let message_bytes = house.settings.ws_message_bytes;
         let limits = Limits { message_bytes, fragments: FRAGMENTS };
-        // A refused socket is nobody's: it hears nothing and may ask nothing.
+        // A refused socket hears nothing and may ask nothing.
         let who = match opening.start {
-            Start::Native { .. } => opening.who,
+            Start::Served { .. } => Some(opening.who.unwrap_or_else(Identity::nobody)),
             Start::Refused { .. } => None,
         };
         Session::create(|ctx| {
@@ -144,7 +115,8 @@ impl Session {
             let resident = Resident {
                 address: ctx.address(),
                 outbox: Rc::clone(&outbox),
-                identity: who.clone(),
+                identity: who.clone().filter(|who| !who.is_nobody()),
+                manner: opening.manner,
                 warned: false,
             };
             with_floor(|floor| floor.residents.insert(at.number, resident));
@@ -154,23 +126,21 @@ impl Session {
                 at,
                 outbox,
                 who,
+                manner: opening.manner,
                 start: Some(Box::new(opening.start)),
                 lone: None,
                 seated: Vec::new(),
+                held: Vec::new(),
+                unsettled: 0,
                 tickets: 0,
                 strikes: 0,
                 attempt: opening.attempt,
                 spoke: false,
                 route: opening.route,
                 ending: None,
-                _place: opening.place,
+                place: opening.place,
             }
         });
-    }
-
-    /// Puts a frame into the outbox.
-    pub(super) fn say(&self, text: &str) {
-        self.outbox.push(wire::text(text));
     }
 
     /// Closes with this code; the client's own close or end follows.
@@ -184,79 +154,48 @@ impl Session {
         self.outbox.close(wire::close(close.code(), reason));
     }
 
-    fn welcome(&self) {
-        let settings = &self.house.settings;
-        let who = self.who.as_deref();
-        self.say(&frame::notice(
-            "welcome",
-            None,
-            None,
-            Some(Welcome {
-                session: format!("{:x}-{:x}", self.at.worker, self.at.number),
-                user: who.map(person),
-                role: who.map(|who| who.role.as_str()),
-                server_time: clock::rfc3339(clock::now_naive()),
-                heartbeat_ms: millis(settings.heartbeat),
-                expires_at: who.and_then(|who| who.expires_at).map(clock::rfc3339),
-                epoch: &self.house.epoch,
-                limits: Limit {
-                    max_frame_bytes: settings.ws_message_bytes,
-                    topics: settings.topics_per_connection,
-                    rate: settings.frames.per_second,
-                    burst: settings.frames.burst,
-                },
-            }),
-        ));
-    }
-
-    fn within_rate(&mut self, text: &str) -> bool {
+    fn within_rate(&mut self, said: Said<'_>) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         let Err(refusal) = throttle::ask(limiter) else {
             self.strikes = 0;
             return true;
         };
         // A crew's call for help is never one too many.
-        if frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY) {
+        if let Said::Text(text) = said
+            && frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY)
+        {
             return true;
         }
         self.strikes += 1;
-        self.say(&frame::error(None, None, &refusal));
+        self.turn_down(&refusal);
         if self.strikes >= STRIKES {
             self.close(Close::TooMany, "too many messages");
         }
         false
     }
 
-    fn on_text(&mut self, text: &str, ctx: &mut Context<Self>) {
+    fn on_said(&mut self, said: Said<'_>, ctx: &mut Context<Self>) {
         if !self.spoke {
             self.spoke = true;
             if let Some(attempt) = self.attempt {
                 self.house.recorder.spoke(attempt);
             }
         }
-        if !self.within_rate(text) {
+        if !self.within_rate(said) {
             return;
         }
-        if let Err(refused) = self.obey(text, ctx) {
-            let (reference, topic, refusal) = *refused;
-            self.say(&frame::error(reference.as_deref(), topic.as_ref(), &refusal));
-        }
-    }
-
-    fn forget(&mut self) {
-        for seated in self.seated.drain(..) {
-            let Some(topic) = seated.live_topic() else { continue };
-            if let Some(who) = &self.who {
-                self.house.owners.leave(Leave { topic: topic.clone(), user: who.user });
-            }
-            let (house, number) = (&self.house, self.at.number);
-            with_floor(|floor| {
-                if floor.seats.remove(topic, number) {
-                    house.exchange.ebb(topic, self.at.worker);
+        match said {
+            _ if self.manner.dialect.is_some() => self.interpret(said, ctx),
+            Said::Text(text) => {
+                if let Err(refused) = self.obey(text, ctx) {
+                    let (reference, topic, refusal) = *refused;
+                    self.reply(reference, topic, Err(refusal));
                 }
-            });
+            }
+            Said::Binary(_) => {
+                self.close(Close::BinaryNotAccepted, Close::BinaryNotAccepted.reason());
+            }
         }
-        with_floor(|floor| floor.residents.remove(&self.at.number));
     }
 }
 
@@ -290,22 +229,21 @@ impl Actor for Session {
         sockets.accepted.increment(1);
         sockets.open.increment(1.0);
         match self.start.take().map(|start| *start) {
-            Some(Start::Native { lone }) => {
-                self.welcome();
-                if let Some(topic) = lone {
-                    self.lone = Some(Box::new(topic.clone()));
+            Some(Start::Served { topics }) => {
+                self.greet(!topics.is_empty());
+                self.lone = topics.first().cloned().map(Box::new);
+                self.unsettled = topics.len();
+                for topic in topics {
                     self.subscribe_lone(topic);
                 }
             }
             Some(Start::Refused { close, reason, refusal, delay }) => {
-                let refuse = move |session: &mut Session| {
-                    session.say(&frame::error(None, None, &refusal));
-                    session.close(close, &reason);
-                };
                 if delay.is_zero() {
-                    refuse(self);
+                    self.refuse(close, &refusal, &reason);
                 } else {
-                    ctx.run_later(delay, move |session, _| refuse(session));
+                    ctx.run_later(delay, move |session, _| {
+                        session.refuse(close, &refusal, &reason);
+                    });
                 }
             }
             None => ctx.stop(),
@@ -322,11 +260,13 @@ impl StreamHandler<Incoming> for Session {
         match incoming {
             Incoming::Message(Message::Text(text)) => {
                 if self.who.is_some() {
-                    self.on_text(text.as_str(), ctx);
+                    self.on_said(Said::Text(text.as_str()), ctx);
                 }
             }
-            Incoming::Message(Message::Binary(_)) => {
-                self.close(Close::BinaryNotAccepted, Close::BinaryNotAccepted.reason());
+            Incoming::Message(Message::Binary(bytes)) => {
+                if self.who.is_some() {
+                    self.on_said(Said::Binary(&bytes), ctx);
+                }
             }
             Incoming::Message(Message::Ping(payload)) => self.outbox.push(wire::pong(&payload)),
             Incoming::Message(Message::Pong(_)) => {}
@@ -381,13 +321,7 @@ impl Handler<Expiry> for Session {
     type Result = ();
 
     fn handle(&mut self, expiry: Expiry, _: &mut Context<Self>) {
-        match expiry {
-            Expiry::Soon { left } => {
-                let data = Expiring { in_ms: millis(left) };
-                self.say(&frame::notice("auth.expiring", None, None, Some(data)));
-            }
-            Expiry::Ended => self.close(Close::NotAuthorized, "token expired"),
-        }
+        self.expire(expiry);
     }
 }
 
@@ -395,7 +329,7 @@ impl Handler<Revoke> for Session {
     type Result = ();
 
     fn handle(&mut self, revoke: Revoke, _: &mut Context<Self>) {
-        self.close(Close::NotAuthorized, &revoke.refusal.message);
+        self.part(Close::NotAuthorized, &revoke.refusal);
     }
 }
 
@@ -404,8 +338,7 @@ impl Handler<Unseat> for Session {
 
     fn handle(&mut self, unseat: Unseat, _: &mut Context<Self>) {
         if self.lone.is_some() {
-            self.close(Close::NotAuthorized, &unseat.refusal.message);
-            return;
+            return self.part(Close::NotAuthorized, &unseat.refusal);
         }
         self.lose(&unseat.topic);
         let code = Close::NotYours.code();
@@ -417,13 +350,7 @@ impl Handler<Farewell> for Session {
     type Result = ();
 
     fn handle(&mut self, farewell: Farewell, _: &mut Context<Self>) {
-        let close = if farewell.restarting { Close::Restarting } else { Close::GoingAway };
-        // Spread by the session's number: as even as chance, and free.
-        let steps = self.at.number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let retry_after_ms = farewell.spread_ms.saturating_mul(steps) >> 32;
-        let data = Goodbye { code: close.code(), retry_after_ms };
-        self.say(&frame::notice("goodbye", None, None, Some(data)));
-        self.close(close, &format!("{}; come back in {retry_after_ms} ms", close.reason()));
+        self.bid_farewell(&farewell);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::actors::authenticate::Credential;
 use crate::actors::chat_reads;
 use crate::actors::fanout::with_floor;
 use crate::actors::looks;
-use crate::actors::mail::{Answer, Perform, ReplyTo, answer};
+use crate::actors::mail::{Answer, Perform, ReplyTo, answer, done};
 use crate::actors::people_reads;
 use crate::actors::search_reads;
 use crate::actors::session::Session;
@@ -58,7 +58,7 @@ impl Session {
         self.dispatch(who, topic, reference, command, ctx)
     }
 
-    fn dispatch(
+    pub(super) fn dispatch(
         &mut self,
         who: Arc<Identity>,
         topic: Option<Topic>,
@@ -67,9 +67,10 @@ impl Session {
         ctx: &mut Context<Self>,
     ) -> Result<(), Refused> {
         match (command, topic) {
-            (Command::Ping, _) => {
+            (Command::Ping, _) if self.manner.dialect.is_none() => {
                 self.say(&frame::pong(clock::now_naive()));
             }
+            (Command::Ping, topic) => self.reply(reference, topic, Ok(done())),
             (Command::Subscribe(wish), Some(topic)) => {
                 let asked = self.subscribe(topic.clone(), wish, reference.clone());
                 asked.map_err(|refusal| Box::new((reference, Some(topic), refusal)))?;
@@ -126,24 +127,21 @@ impl Session {
             }
             (command, topic) => {
                 let seat = topic.as_ref().and_then(|topic| self.relation(topic));
-                let exchange = Arc::clone(&self.house.exchange);
-                let reply = ReplyTo::socket(self.at, reference, topic.clone(), exchange);
+                let reply = self.reply_to(reference, topic.clone());
                 self.house.owners.perform(Perform { who, topic, command, seat, reply });
             }
         }
         Ok(())
     }
 
-    fn reply(
-        &self,
-        reference: Option<Reference>,
-        topic: Option<Topic>,
-        outcome: Result<Answer, Refusal>,
-    ) {
-        self.say(&match outcome {
-            Ok(answer) => frame::ok(reference.as_deref(), topic.as_ref(), answer),
-            Err(refusal) => frame::error(reference.as_deref(), topic.as_ref(), &refusal),
-        });
+    /// Where an owner sends the answer to a request.
+    fn reply_to(&self, reference: Option<Reference>, topic: Option<Topic>) -> ReplyTo {
+        let dialect = self.manner.dialect;
+        if dialect.is_some() && reference.is_none() {
+            return ReplyTo::nobody();
+        }
+        let exchange = Arc::clone(&self.house.exchange);
+        ReplyTo::socket(self.at, dialect, reference, topic, exchange)
     }
 
     fn reply_later(

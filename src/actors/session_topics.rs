@@ -42,7 +42,15 @@ enum State {
 impl Seated {
     /// The canonical topic, once joined.
     pub fn live_topic(&self) -> Option<&Topic> {
-        matches!(self.state, State::Joined(_)).then_some(&self.topic)
+        self.live().map(|(topic, _)| topic)
+    }
+
+    /// The same with how the person stands to it.
+    pub fn live(&self) -> Option<(&Topic, Relation)> {
+        match self.state {
+            State::Joined(relation) => Some((&self.topic, relation)),
+            State::Joining(_) => None,
+        }
     }
 }
 
@@ -58,8 +66,10 @@ impl Session {
     }
 
     pub(super) fn subscribe_lone(&mut self, topic: Topic) {
-        if let Err(refusal) = self.subscribe(topic, Subscribe::default(), None) {
-            self.close(close_for(&refusal), &refusal.message);
+        let dialect = self.manner.dialect;
+        let wish = dialect.map_or_else(Subscribe::default, |dialect| dialect.codec().wish(&topic));
+        if let Err(refusal) = self.subscribe(topic, wish, None) {
+            self.part(close_for(&refusal), &refusal);
         }
     }
 
@@ -86,6 +96,7 @@ impl Session {
             topic: topic.clone(),
             wish,
             reference,
+            dialect: self.manner.dialect,
         })?;
         self.seated.push(Seated { topic, state: State::Joining(ticket) });
         Ok(())
@@ -108,7 +119,7 @@ impl Session {
         self.leave(topic);
     }
 
-    fn stand_up(&self, topic: &Topic) {
+    pub(super) fn stand_up(&self, topic: &Topic) {
         let (number, worker) = (self.at.number, self.at.worker);
         if with_floor(|floor| floor.seats.remove(topic, number)) {
             self.house.exchange.ebb(topic, worker);
@@ -136,7 +147,11 @@ impl Session {
                 self.refused(reference, &topic, &refusal);
             }
             Ok(welcome) => {
-                self.seated.swap_remove(asked);
+                let named = self.seated.swap_remove(asked).topic;
+                // A path may name a room by number; from here on it has its one name.
+                if self.lone.as_deref() == Some(&named) {
+                    self.lone = Some(Box::new(topic.clone()));
+                }
                 // The same topic under its other name: one seat, one presence.
                 if let Some(twin) =
                     self.seated.iter().position(|seated| seated.live_topic() == Some(&topic))
@@ -156,9 +171,9 @@ impl Session {
         if with_floor(|floor| floor.seats.remove(topic, number)) {
             self.house.exchange.ebb(topic, worker);
         }
-        self.say(&frame::error(reference.as_deref(), Some(topic), refusal));
+        self.reply(reference, Some(topic.clone()), Err(refusal.clone()));
         if self.lone.is_some() {
-            self.close(close_for(refusal), &refusal.message);
+            self.part(close_for(refusal), refusal);
         }
     }
 
@@ -169,15 +184,15 @@ impl Session {
         welcome: Welcome,
         ctx: &mut Context<Self>,
     ) {
-        let reply = wire::text(&frame::ok(reference.as_deref(), Some(&topic), &welcome.answer));
+        let mut frames = self.opening_frames(reference.as_ref(), &topic, &welcome.start);
+        frames.extend(welcome.missed);
         let seq = welcome.seq;
-        let small = reply.len() + welcome.missed.iter().map(Bytes::len).sum::<usize>() < PACE_BYTES;
+        let small = frames.iter().map(Bytes::len).sum::<usize>() < PACE_BYTES;
         if small && welcome.missed_to >= seq && self.outbox.waiting_bytes() < PACE_BYTES {
-            self.outbox.push(reply);
-            for frame in welcome.missed {
+            for frame in frames {
                 self.outbox.push(frame);
             }
-            return self.go_live(&topic, seq);
+            return self.go_live(&topic, seq, ctx);
         }
         let pace = Pace {
             outbox: Rc::clone(&self.outbox),
@@ -185,25 +200,26 @@ impl Session {
             topic: topic.clone(),
         };
         let catching = async move {
-            pace.push(reply).await;
-            for frame in welcome.missed {
+            for frame in frames {
                 pace.push(frame).await;
             }
             pace.replay(welcome.missed_to, seq).await
         };
-        ctx.spawn(catching.into_actor(self).map(move |outcome, session, _| match outcome {
-            Ok(()) => session.go_live(&topic, seq),
+        ctx.spawn(catching.into_actor(self).map(move |outcome, session, ctx| match outcome {
+            Ok(()) => session.go_live(&topic, seq, ctx),
             Err(_) => session.close(Close::InternalFault, Close::InternalFault.reason()),
         }));
     }
 
-    fn go_live(&mut self, topic: &Topic, seq: i64) {
-        if self.relation(topic).is_none() {
-            return;
+    fn go_live(&mut self, topic: &Topic, seq: i64, ctx: &mut Context<Self>) {
+        let Some(relation) = self.relation(topic) else { return };
+        if self.manner.dialect.is_none() {
+            self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
         }
-        self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
         let number = self.at.number;
         with_floor(|floor| floor.seats.go_live(topic, number, seq));
+        self.arrive(topic, relation);
+        self.settle(ctx);
     }
 }
 

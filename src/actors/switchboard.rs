@@ -10,7 +10,9 @@ use crate::actors::authorize::{admit_for, require};
 use crate::actors::dashboards;
 use crate::actors::house::House;
 use crate::actors::join::{self, Prepared};
-use crate::actors::mail::{Census, Join, Joined, Leave, Perform, Welcome, done, person, tell};
+use crate::actors::mail::{
+    Census, Join, Joined, Leave, Perform, Start, Welcome, done, person, tell,
+};
 use crate::actors::post::delivery;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -56,7 +58,7 @@ impl Switchboard {
     /// Sends an event that is not kept to whoever listens now, on every node.
     pub fn tell_listeners(&self, topic: Topic, body: EventBody) {
         let event = Event { topic, seq: None, at: clock::now_naive(), body };
-        let sent = self.house.layer.publish(Envelope::Events(vec![delivery(&event)]));
+        let sent = self.house.layer.publish(Envelope::Events(vec![delivery(event)]));
         if sent.is_err() {
             Metrics::get().layer_errors.increment(1);
         }
@@ -66,15 +68,24 @@ impl Switchboard {
         let mut announce = false;
         let here = topic.kind().row().presence.then(|| {
             let mut presence = self.house.presence.lock();
-            announce = presence.arrive(&topic, &person(&join.who));
+            // Nobody in particular is not present.
+            if !join.who.is_nobody() {
+                announce = presence.arrive(&topic, &person(&join.who));
+            }
             (presence.here(&topic), presence.head_count(&topic))
         });
-        let here = here.as_ref().map(|(people, count)| (people.as_slice(), *count));
+        let start = if join.dialect.is_none() {
+            let here = here.as_ref().map(|(people, count)| (people.as_slice(), *count));
+            Start::Native(prepared.answer(&self.house.epoch, here))
+        } else {
+            let people = here.map(|(people, _)| people).unwrap_or_default();
+            Start::Typed { snapshot: prepared.snapshot.map(Box::new), people }
+        };
         let welcome = Welcome {
             user: join.who.user,
             relation: prepared.relation,
             seq: prepared.seq,
-            answer: prepared.answer(&self.house.epoch, here),
+            start,
             missed: prepared.missed,
             missed_to: prepared.missed_to,
         };

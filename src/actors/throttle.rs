@@ -11,6 +11,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::actors::login_throttle::{Counted, LoginThrottle};
+use crate::auth::identity::NOBODY;
 use crate::ids::{ConversationId, UserId};
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
@@ -117,6 +118,7 @@ pub struct Limits {
 pub struct Throttles {
     limits: Limits,
     messages: Keyed<UserId>,
+    guests: Keyed<IpAddr>,
     floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
     logins: LoginThrottle,
@@ -143,6 +145,11 @@ impl Place {
         }
         Self { house, address, user }
     }
+
+    /// From where the socket was opened.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
 }
 
 impl Drop for Place {
@@ -160,6 +167,7 @@ impl Throttles {
         Self {
             limits,
             messages: Keyed::new(limits.messages.quota()),
+            guests: Keyed::new(limits.messages.quota()),
             floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
             logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
@@ -173,7 +181,16 @@ impl Throttles {
     /// # Errors
     /// `rate_limited` with the wait.
     pub fn message(&self, user: UserId) -> Result<(), Refusal> {
-        self.messages.ask(&user)
+        // Whoever is not signed in is counted by address.
+        if user == NOBODY { Ok(()) } else { self.messages.ask(&user) }
+    }
+
+    /// One more message from an address by someone not signed in.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn guest_message(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.guests.ask(&address)
     }
 
     /// One more message of a member in a conversation.
@@ -269,6 +286,7 @@ impl Throttles {
     /// Forgets who has been quiet. Call it now and then.
     pub fn tidy(&self) {
         self.messages.tidy();
+        self.guests.tidy();
         self.floods.tidy();
         self.connects.tidy();
         self.logins.tidy(Instant::now());

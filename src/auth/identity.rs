@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{LoginId, UserId};
+use crate::protocol::views::Profile;
 
 /// The four roles that decide. Titles (student, teacher …) are for display and decide nothing.
 #[derive(
@@ -101,6 +102,8 @@ pub enum Carrier {
     Opaque,
     /// A service token, on behalf of the admin who made it.
     Service(Purpose),
+    /// None at all, where none is needed.
+    Nothing,
 }
 
 /// Someone who has proved who they are. Shared by everything they have open.
@@ -115,4 +118,34 @@ pub struct Identity {
     pub login: Option<LoginId>,
     /// When the credential ends; `None` when it does not end by itself.
     pub expires_at: Option<NaiveDateTime>,
+    /// What dialects need of the person beside their names.
+    pub profile: Option<Arc<Profile>>,
+}
+
+/// The id that stands for nobody; the database never gives it out.
+pub const NOBODY: UserId = UserId(0);
+
+impl Identity {
+    /// Someone who has not signed in, where no sign-in is needed. The policy table takes them for
+    /// anyone, and nothing that is a person's own can be theirs.
+    pub fn nobody() -> Arc<Self> {
+        static NOBODY_AT_ALL: LazyLock<Arc<Identity>> = LazyLock::new(|| {
+            Arc::new(Identity {
+                user: NOBODY,
+                username: "".into(),
+                display_name: "".into(),
+                role: Role::Member,
+                carrier: Carrier::Nothing,
+                login: None,
+                expires_at: None,
+                profile: None,
+            })
+        });
+        Arc::clone(&NOBODY_AT_ALL)
+    }
+
+    /// Whether this is [`Identity::nobody`].
+    pub fn is_nobody(&self) -> bool {
+        self.user == NOBODY
+    }
 }

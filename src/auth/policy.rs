@@ -23,6 +23,16 @@ pub enum Subject<'a> {
     Server,
 }
 
+impl Subject<'_> {
+    /// An identity that is nobody's is anyone.
+    fn plain(self) -> Self {
+        match self {
+            Self::Person(person) if person.is_nobody() => Self::Anyone,
+            other => other,
+        }
+    }
+}
+
 /// What may be done with a topic or with what lies behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -240,6 +250,8 @@ impl Action {
 pub enum Relation {
     /// None; for such a person the thing does not exist.
     Stranger,
+    /// It is open to whoever comes, signed in or not.
+    Guest,
     /// It is a public conversation of which they are no member.
     Visitor,
     /// A member of a channel, where only admins and the owner post.
@@ -267,6 +279,7 @@ impl Relation {
     /// All relations, in the order of `docs/AUTHORIZATION.md`.
     pub const ALL: &'static [Self] = &[
         Self::Stranger,
+        Self::Guest,
         Self::Visitor,
         Self::Listener,
         Self::Member,
@@ -285,6 +298,8 @@ impl Relation {
 /// One way of being allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
+    /// Whoever stands to it like this, signed in or not.
+    Anyone(Relation),
     AnyoneSignedIn,
     Role(Role),
     Relation(Relation),
@@ -310,12 +325,14 @@ impl Who {
             (Self::AnyoneSignedIn, Subject::Person(_)) | (Self::Server, Subject::Server) => true,
             (Self::Role(role), Subject::Person(person)) => person.role == role,
             (Self::Relation(wanted), Subject::Person(_)) => wanted == relation,
+            (Self::Anyone(wanted), Subject::Person(_) | Subject::Anyone) => wanted == relation,
             _ => false,
         }
     }
 
     fn words(self) -> String {
         match self {
+            Self::Anyone(relation) => format!("any {relation:?}").to_lowercase(),
             Self::AnyoneSignedIn => "anyone signed in".to_owned(),
             Self::Role(role) => format!("role {role}"),
             Self::Relation(relation) => format!("{relation:?}").to_lowercase(),
@@ -384,6 +401,7 @@ pub fn decide(
     subject: Subject<'_>,
     relation: Relation,
 ) -> Result<Grant, Refusal> {
+    let subject = subject.plain();
     let who = allowed(kind, action);
     if !admits(who, subject, relation) {
         return Err(refusal(kind, action, subject, relation));
@@ -423,7 +441,7 @@ fn wrong_role() -> Refusal {
 /// # Errors
 /// `not_authenticated` or `forbidden`.
 pub fn decide_role(roles: &[Role], subject: Subject<'_>) -> Result<(), Refusal> {
-    match subject {
+    match subject.plain() {
         Subject::Anyone => Err(Refusal::not_authenticated("sign in first")),
         Subject::Person(_) if purpose(subject).is_some() => Err(wrong_role()),
         Subject::Person(person) if !roles.contains(&person.role) => Err(wrong_role()),
@@ -461,6 +479,7 @@ mod tests {
             carrier: Carrier::Access,
             login: None,
             expires_at: None,
+            profile: None,
         }
     }
 
@@ -493,7 +512,8 @@ mod tests {
                     for role in Role::ALL {
                         let wanted = says("anyone signed in")
                             || says(&format!("role {role}"))
-                            || says(&format!("{relation:?}").to_lowercase());
+                            || says(&format!("{relation:?}").to_lowercase())
+                            || says(&format!("any {relation:?}").to_lowercase());
                         let someone = person(role);
                         let answer = decide(kind, action, Subject::Person(&someone), relation);
                         assert_eq!(
@@ -511,8 +531,14 @@ mod tests {
                     }
                     let server = decide(kind, action, Subject::Server, relation);
                     assert_eq!(server.is_ok(), says("server"), "{kind:?} {action:?} server");
-                    let anyone = decide(kind, action, Subject::Anyone, relation);
-                    assert_eq!(anyone.unwrap_err().code, Code::NotAuthenticated);
+                    let wanted = says(&format!("any {relation:?}").to_lowercase());
+                    let nobody = Identity::nobody();
+                    for subject in [Subject::Anyone, Subject::Person(&nobody)] {
+                        let answer = decide(kind, action, subject, relation);
+                        assert_eq!(answer.is_ok(), wanted, "{kind:?} {action:?} {relation:?}");
+                        let code = answer.err().map(|no| no.code);
+                        assert!(code.is_none_or(|code| code == Code::NotAuthenticated));
+                    }
                 }
             }
         }

@@ -6,11 +6,12 @@ use crate::actors::membership_commands::seat_members;
 use crate::auth::identity::{Carrier, Identity, Role};
 use crate::auth::password;
 use crate::clock;
-use crate::commands::demo_talk::{DIRECT, GENERAL, RANDOM, ROTA, Said};
+use crate::commands::demo_talk::{DIRECT, GENERAL, MATHEMATICS, RANDOM, ROOM_A, ROTA, SWAP, Said};
 use crate::commands::failure::Failure;
 use crate::commands::local;
 use crate::commands::terminal::tell;
 use crate::config::Config;
+use crate::ids::UserId;
 use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::message::{self, NewPost};
@@ -20,23 +21,36 @@ use crate::protocol::views::{ConversationKind, MemberRole};
 
 /// The password of everyone here.
 const PASSWORD: &str = "switchboard-demo";
-const GROUP_TITLE: &str = "Rota";
+/// The groups: title, members with the owner first, and what was said.
+const GROUPS: &[(&str, &[&str], &[Said])] =
+    &[("Rota", &["alice", "bob", "carol"], ROTA), ("Room A", &["alice", "bob"], ROOM_A)];
+/// The direct conversations, and what was said.
+const DIRECTS: &[([&str; 2], &[Said])] = &[(["alice", "bob"], DIRECT), (["alice", "carol"], SWAP)];
+/// The room that clients of a school list among their forums; not for everyone.
+const FORUM: &str = "forum-mathematics";
+const FORUM_MEMBERS: &[&str] = &["alice", "bob"];
 
 struct Person {
     name: &'static str,
     shown: &'static str,
     role: Role,
+    /// For display, and what clients of a school take for the role.
+    title: &'static str,
 }
 
 const fn person(name: &'static str, shown: &'static str, role: Role) -> Person {
-    Person { name, shown, role }
+    Person { name, shown, role, title: "" }
+}
+
+const fn member(name: &'static str, shown: &'static str, title: &'static str) -> Person {
+    Person { name, shown, role: Role::Member, title }
 }
 
 const PEOPLE: &[Person] = &[
     person("admin", "Admin", Role::Admin),
-    person("alice", "Alice", Role::Member),
-    person("bob", "Bob", Role::Member),
-    person("carol", "Carol", Role::Member),
+    member("alice", "Alice", "Teacher"),
+    member("bob", "Bob", "Student"),
+    member("carol", "Carol", "Tutor"),
     person("test_dispatcher", "Test Dispatcher", Role::Dispatcher),
     person("test_paramedic", "Test Paramedic", Role::Paramedic),
 ];
@@ -86,7 +100,9 @@ fn account(person: &Person) -> NewUser {
     let is_admin = person.role == Role::Admin;
     NewUser {
         email: format!("{}@example.org", person.name),
+        first_name: person.shown.to_owned(),
         display_name: person.shown.to_owned(),
+        title: person.title.to_owned(),
         role: person.role,
         is_staff: is_admin,
         is_superuser: is_admin,
@@ -121,27 +137,30 @@ impl Cast {
                 said += self.play(conn, new, &everyone, talk)?;
             }
         }
-        let (alice, bob) = (self.get("alice")?.id, self.get("bob")?.id);
-        if !self.has_group(conn)? {
-            let new = self.conversation(ConversationKind::Group, None, GROUP_TITLE)?;
-            let new = NewConversation { owner: Some(alice), is_public: false, ..new };
-            said += self.play(conn, new, &["alice", "bob", "carol"], ROTA)?;
+        if conversation::by_name(conn, FORUM)?.is_none() {
+            let new = self.conversation(ConversationKind::Room, Some(FORUM), "Mathematics")?;
+            let owner = Some(self.get(FORUM_MEMBERS[0])?.id);
+            let new = NewConversation { owner, is_public: false, ..new };
+            said += self.play(conn, new, FORUM_MEMBERS, MATHEMATICS)?;
         }
-        if conversation::direct_between(conn, alice, bob)?.is_none() {
-            let new = self.conversation(ConversationKind::Direct, None, "")?;
-            let direct = Some((alice, bob));
-            let new = NewConversation { owner: None, direct, is_public: false, ..new };
-            said += self.play(conn, new, &["alice", "bob"], DIRECT)?;
+        for (title, members, talk) in GROUPS {
+            let owner = self.get(members[0])?.id;
+            if !has_group(conn, owner, title)? {
+                let new = self.conversation(ConversationKind::Group, None, title)?;
+                let new = NewConversation { owner: Some(owner), is_public: false, ..new };
+                said += self.play(conn, new, members, talk)?;
+            }
+        }
+        for (pair, talk) in DIRECTS {
+            let direct = (self.get(pair[0])?.id, self.get(pair[1])?.id);
+            if conversation::direct_between(conn, direct.0, direct.1)?.is_none() {
+                let new = self.conversation(ConversationKind::Direct, None, "")?;
+                let direct = Some(direct);
+                let new = NewConversation { owner: None, direct, is_public: false, ..new };
+                said += self.play(conn, new, pair, talk)?;
+            }
         }
         Ok(said)
-    }
-
-    fn has_group(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
-        let entries = conversation::list_of(conn, self.get("alice")?.id, 200, None)?;
-        Ok(entries.iter().any(|entry| {
-            let found = &entry.conversation;
-            found.kind == ConversationKind::Group && found.title == GROUP_TITLE
-        }))
     }
 
     /// A public conversation of the admin's.
@@ -190,7 +209,8 @@ impl Cast {
         Ok(NewPost {
             conversation: to.id,
             topic: to.topic_id,
-            sender: user::person(self.get(speaker)?),
+            sender: Some(user::person(self.get(speaker)?)),
+            sender_name: None,
             client_id: None,
             message_type: "text".to_owned(),
             content: (*content).to_owned(),
@@ -200,6 +220,15 @@ impl Cast {
             at: clock::now_naive(),
         })
     }
+}
+
+/// Whether someone owns a group with this title.
+fn has_group(conn: &mut DbConn, owner: UserId, title: &str) -> Result<bool, StoreError> {
+    let entries = conversation::list_of(conn, owner, 200, None)?;
+    Ok(entries.iter().any(|entry| {
+        let found = &entry.conversation;
+        found.kind == ConversationKind::Group && found.title == title
+    }))
 }
 
 fn identity(account: &User) -> Identity {
@@ -212,6 +241,7 @@ fn identity(account: &User) -> Identity {
         carrier: Carrier::Access,
         login: None,
         expires_at: None,
+        profile: person.profile,
     }
 }
 
@@ -226,7 +256,9 @@ mod tests {
         };
         let everyone: Vec<&str> = PEOPLE.iter().map(|person| person.name).collect();
         assert!(speaks(GENERAL, &everyone) && speaks(RANDOM, &everyone));
-        assert!(speaks(ROTA, &["alice", "bob", "carol"]) && speaks(DIRECT, &["alice", "bob"]));
+        assert!(GROUPS.iter().all(|(_, members, talk)| speaks(talk, members)));
+        assert!(DIRECTS.iter().all(|(pair, talk)| speaks(talk, pair)));
+        assert!(speaks(MATHEMATICS, FORUM_MEMBERS));
         for name in everyone {
             let email = format!("{name}@example.org");
             assert_eq!(password::check_new(PASSWORD, name, &email), Ok(()));

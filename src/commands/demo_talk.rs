@@ -58,3 +58,22 @@ pub const DIRECT: &[Said] = &[
     ("alice", "She swapped one day with you, otherwise as it was."),
     ("bob", "Good. See you at eight."),
 ];
+
+/// In the group "Room A" of alice and bob.
+pub const ROOM_A: &[Said] = &[
+    ("alice", "This is our room for the exam on Friday."),
+    ("bob", "Shall we go through the old papers?"),
+    ("alice", "Yes. I take the first three, you take the rest."),
+];
+
+/// In the forum of alice and bob.
+pub const MATHEMATICS: &[Said] = &[
+    ("bob", "I do not see why the square root of two is no fraction."),
+    ("alice", "Suppose it were one, in lowest terms, and square both sides."),
+    ("bob", "Then the numerator is even, and so is the denominator."),
+    ("alice", "And that is the contradiction."),
+];
+
+/// Between alice and carol.
+pub const SWAP: &[Said] =
+    &[("carol", "Could you take my Friday?"), ("alice", "If you take my Monday, gladly.")];

@@ -18,8 +18,9 @@ use crate::http::profile;
 use crate::http::renewal;
 use crate::http::sign_in::{self, Checked, SignedIn};
 use crate::http::state::State;
+use crate::ids::UserId;
 use crate::layer::contract::Whom;
-use crate::models::user::{self, NewUser, ProfileChange};
+use crate::models::user::{self, NewUser, ProfileChange, User};
 use crate::protocol::command::read_json;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::views::AccountView;
@@ -90,17 +91,17 @@ pub struct RenewedAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterBody {
-    username: String,
-    password: String,
+    pub username: String,
+    pub password: String,
     #[serde(default)]
-    email: String,
-    phone: Option<String>,
+    pub email: String,
+    pub phone: Option<String>,
     #[serde(default)]
-    first_name: String,
+    pub first_name: String,
     #[serde(default)]
-    last_name: String,
+    pub last_name: String,
     #[serde(default)]
-    display_name: String,
+    pub display_name: String,
 }
 
 /// What of one's profile changes; what is absent stays.
@@ -201,18 +202,18 @@ pub async fn refresh(
 }
 
 /// Makes an account with the role of a member and signs it in.
-#[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts", request_body = RegisterBody,
-    responses((status = 201, body = SignedInAnswer), (status = 400, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn register(
-    state: web::Data<State>,
-    request: HttpRequest,
-    Body(body): Body<RegisterBody>,
-) -> Answered<HttpResponse> {
+///
+/// # Errors
+/// `forbidden` where accounts are made by admins; a refusal that names the field; `conflict`.
+pub async fn enroll(
+    state: &State,
+    request: &HttpRequest,
+    body: RegisterBody,
+) -> Result<SignedIn, Refusal> {
     if !state.config.registration {
-        return Err(Refusal::forbidden("accounts are made by an admin here").into());
+        return Err(Refusal::forbidden("accounts are made by an admin here"));
     }
-    let address = peer::client_address(&request, &state.config);
+    let address = peer::client_address(request, &state.config);
     state.house.throttles.login(&format!("register {address}"), address)?;
     profile::check_username(&body.username)?;
     let names = [("first_name", &body.first_name), ("last_name", &body.last_name)];
@@ -233,7 +234,19 @@ pub async fn register(
     };
     let write = move |conn: &mut _| user::insert(conn, new.clone()).map_err(profile::clash);
     let made = state.house.lane.write(write).await?;
-    let signed_in = sign_in::open(&state, &request, Checked::new_account(made)).await?;
+    sign_in::open(state, request, Checked::new_account(made)).await
+}
+
+/// Makes an account with the role of a member and signs it in.
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts", request_body = RegisterBody,
+    responses((status = 201, body = SignedInAnswer), (status = 400, body = ErrorBody),
+        (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn register(
+    state: web::Data<State>,
+    request: HttpRequest,
+    Body(body): Body<RegisterBody>,
+) -> Answered<HttpResponse> {
+    let signed_in = enroll(&state, &request, body).await?;
     Ok(answer(&state, &request, signed_in, true))
 }
 
@@ -277,12 +290,6 @@ pub async fn change(
     who: Caller,
     Body(body): Body<ProfileBody>,
 ) -> Answered<web::Json<AccountView>> {
-    let names = [("display_name", &body.display_name), ("first_name", &body.first_name)];
-    for (field, text) in names.into_iter().chain([("last_name", &body.last_name)]) {
-        profile::check_name(field, text.as_deref().unwrap_or_default())?;
-    }
-    profile::check_email(body.email.as_deref().unwrap_or_default())?;
-    profile::check_phone(body.phone.as_ref().and_then(Option::as_deref).unwrap_or_default())?;
     let change = ProfileChange {
         first_name: body.first_name,
         last_name: body.last_name,
@@ -292,11 +299,25 @@ pub async fn change(
         phone: body.phone,
         is_available: body.is_available,
     };
-    let id = who.user;
+    let changed = apply(&state, who.user, change).await?;
+    Ok(web::Json(user::account_view(&changed)))
+}
+
+/// Checks and makes a change of someone's profile.
+///
+/// # Errors
+/// A refusal that names the field; `conflict` when another has it.
+pub async fn apply(state: &State, id: UserId, change: ProfileChange) -> Result<User, Refusal> {
+    let names = [("display_name", &change.display_name), ("first_name", &change.first_name)];
+    for (field, text) in names.into_iter().chain([("last_name", &change.last_name)]) {
+        profile::check_name(field, text.as_deref().unwrap_or_default())?;
+    }
+    profile::check_email(change.email.as_deref().unwrap_or_default())?;
+    profile::check_phone(change.phone.as_ref().and_then(Option::as_deref).unwrap_or_default())?;
     let write =
         move |conn: &mut _| user::change_profile(conn, id, change.clone()).map_err(profile::clash);
     let changed = state.house.lane.write(write).await?;
     // The next request finds the new name; what is open keeps the old one until it comes again.
     state.house.authenticator.forget(Whom::User(id));
-    Ok(web::Json(user::account_view(&changed)))
+    Ok(changed)
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use actix_web::http::header::ORIGIN;
+use actix_web::http::header::{AUTHORIZATION, ORIGIN};
 use actix_web::{HttpRequest, web};
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::http::error::Answered;
 use crate::http::extract::{Caller, Query, credential};
 use crate::http::handshake::{self, SUBPROTOCOL};
-use crate::http::paths::{PATHS, Serves};
+use crate::http::paths::{Choice, Origins, PATHS, Serves, Shown};
 use crate::http::rest::number;
 use crate::http::state::State;
 use crate::http::{cookies, peer};
@@ -180,6 +180,7 @@ impl CredentialView {
                 Carrier::Access => "access",
                 Carrier::Opaque => "opaque",
                 Carrier::Service(_) => "service",
+                Carrier::Nothing => "none",
             }),
             user: Some(who.user),
             username: Some(who.username.to_string()),
@@ -242,6 +243,7 @@ impl AttemptsQuery {
         let filter = AttemptFilter {
             user: user.transpose()?,
             client_ip: address.transpose()?.map(|address| address.to_canonical().to_string()),
+            path: None,
             outcome: outcome.transpose()?,
             since: None,
         };
@@ -324,8 +326,13 @@ pub async fn show_self(
         },
     };
     let has_cookie = request.cookie(cookies::SESSION).is_some();
-    let has_token = request.headers().contains_key(actix_web::http::header::AUTHORIZATION);
-    let verdict = handshake::check_origin(request.headers(), &state.config, has_token, has_cookie);
+    let shown_by = match &shown {
+        Some(_) if request.headers().contains_key(AUTHORIZATION) => Shown::Header,
+        Some(_) => Shown::Cookie,
+        None => Shown::Nothing,
+    };
+    let verdict =
+        handshake::check_origin(request.headers(), &state.config, shown_by, Origins::Usual);
     let reason = verdict.as_ref().err().map(|rejected| rejected.refusal.message.to_string());
     let sent = request.headers().get(ORIGIN).and_then(|value| value.to_str().ok());
     Ok(web::Json(SelfView {
@@ -347,7 +354,8 @@ pub async fn show_self(
 #[utoipa::path(get, path = "/api/v1/server", tag = "diagnostics",
     responses((status = 200, body = ServerView)))]
 pub async fn show_server(state: web::Data<State>) -> web::Json<ServerView> {
-    let native = PATHS.iter().filter(|row| matches!(row.serves, Serves::Native | Serves::Lone(_)));
+    let is_native = |choice: &Choice| matches!(choice.serves, Serves::Native | Serves::Lone(_));
+    let native = PATHS.iter().filter(|row| row.choices.iter().any(is_native));
     web::Json(ServerView {
         name: "switchboard",
         version: env!("CARGO_PKG_VERSION"),

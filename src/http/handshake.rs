@@ -15,6 +15,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::config::Config;
 use crate::http::error::ErrorBody;
+use crate::http::paths::{Origins, Shown};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The subprotocol of the native protocol.
@@ -167,16 +168,16 @@ pub fn offered(headers: &HeaderMap) -> (Option<String>, bool) {
 /// Whether an Origin may talk to us.
 ///
 /// The same host, hosts of ALLOWED_HOSTS and origins of CORS_ALLOWED_ORIGINS may; in development
-/// (bound to loopback) any loopback host on any port. `null` may not. A missing Origin may only
-/// with a bearer or opaque token, for browsers always send one.
+/// (bound to loopback) any loopback host on any port. `null`, a page opened from a file, may only
+/// where `origins` says so. A missing Origin may not with a cookie, for browsers always send one.
 ///
 /// # Errors
 /// 403 naming the rule.
 pub fn check_origin(
     headers: &HeaderMap,
     config: &Config,
-    has_token: bool,
-    has_cookie: bool,
+    shown: Shown,
+    origins: Origins,
 ) -> Result<(), Rejected> {
     let foreign = |rule| {
         Err(Rejected {
@@ -185,14 +186,18 @@ pub fn check_origin(
         })
     };
     if !headers.contains_key(header::ORIGIN) {
-        if has_cookie && !has_token {
-            return foreign("required with a cookie");
-        }
-        return Ok(());
+        return match (origins, shown) {
+            (Origins::Demanded, _) => foreign("required here"),
+            (_, Shown::Cookie) => foreign("required with a cookie"),
+            _ => Ok(()),
+        };
     }
     let Some(origin) = single(headers, &header::ORIGIN) else {
         return foreign("one origin");
     };
+    if origins == Origins::Files && origin == "null" {
+        return Ok(());
+    }
     let host = single(headers, &header::HOST).unwrap_or_default();
     if is_allowed(origin, host, config) {
         return Ok(());

@@ -32,7 +32,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id taken from a client.
 const REQUEST_ID_BYTES: usize = 64;
 /// How long a browser may remember that it may ask, in seconds.
-const CORS_MAX_AGE_S: usize = 600;
+const CORS_MAX_AGE_S: usize = 86_400;
 /// What pages may load: our own files alone, framed by nobody.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; \
                            object-src 'none'; base-uri 'none'; form-action 'self'; \
@@ -50,7 +50,7 @@ pub fn cors(config: &Arc<Config>) -> Cors {
         .allowed_origin_fn(move |origin, _| {
             origin.to_str().is_ok_and(|origin| may_cross(origin, &config))
         })
-        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_methods(["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"])
         .allow_any_header()
         .expose_headers([REQUEST_ID, header::RETRY_AFTER])
         .supports_credentials()

@@ -4,9 +4,9 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages,
-    middleware, openapi, operations, pages, profiles, reports, search, sessions, talk, tokens,
-    upgrade,
+    accounts, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby, members,
+    messages, messenger, middleware, openapi, operations, pages, profiles, reports, search,
+    sessions, talk, tokens, upgrade,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
@@ -29,7 +29,8 @@ pub struct Route {
     pub csrf_exempt: bool,
 }
 
-const fn row(method: &'static str, path: &'static str, access: Access) -> Route {
+/// A row that needs a CSRF token when asked by the cookie alone.
+pub const fn row(method: &'static str, path: &'static str, access: Access) -> Route {
     Route { method, path, access, csrf_exempt: false }
 }
 
@@ -39,8 +40,20 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] =
-    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, FILES, PEOPLE, NOTIFICATIONS, FIGURES];
+pub const ROUTES: &[&[Route]] = &[
+    OPERATIONS,
+    ACCOUNTS,
+    PAGES,
+    CHAT,
+    TALK,
+    FILES,
+    PEOPLE,
+    NOTIFICATIONS,
+    FIGURES,
+    LOBBY,
+    messenger::ROUTES,
+    classroom::ROUTES,
+];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -126,6 +139,13 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/conversations/{key}/leave", Access::SignedIn),
     row("GET", "/api/v1/search/messages", Access::SignedIn),
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
+];
+
+/// What clients of the room without sign-in ask.
+#[rustfmt::skip]
+const LOBBY: &[Route] = &[
+    row("GET", "/chat/status", Access::Anyone),
+    row("GET", "/chat/diagnostics", Access::Anyone),
 ];
 
 /// What people do with messages, and how they come into conversations.
@@ -263,10 +283,10 @@ fn meets(route: &str, path: &str) -> bool {
 pub fn configure(cfg: &mut web::ServiceConfig, state: &State) {
     cfg.app_data(web::Data::new(state.clone()))
         .app_data(web::PayloadConfig::new(state.config.request_max_size));
-    register(cfg, state.config.echo);
+    register(cfg, state.config.echo, state.config.lobby);
 }
 
-fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
+fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     operations::configure(cfg);
     openapi::configure(cfg);
     diagnostics::configure(cfg);
@@ -290,8 +310,11 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     notifications::configure(cfg);
     service_tokens::configure(cfg);
     crate::http::attachments::configure(cfg);
+    messenger::configure(cfg);
+    classroom::configure(cfg);
     pages::configure(cfg);
-    upgrade::configure(cfg, has_echo);
+    lobby::configure(cfg, has_lobby);
+    upgrade::configure(cfg, has_echo, has_lobby);
     cfg.default_service(web::to(middleware::not_found));
 }
 
@@ -337,7 +360,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_route_of_the_table_is_served() {
-        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = App::new().configure(|cfg| register(cfg, false, true));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
         for route in routes() {
@@ -354,7 +377,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_no_route_serves_is_answered_in_one_shape() {
-        let app = App::new().configure(|cfg| register(cfg, false));
+        let app = App::new().configure(|cfg| register(cfg, false, true));
         let app = app.wrap(NormalizePath::trim()).wrap(from_fn(middleware::dress));
         let app = test::init_service(app).await;
         let call = |method: Method, uri: &str| {

@@ -1,5 +1,6 @@
 //! What every handler may reach.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::actors::house::House;
@@ -18,4 +19,6 @@ pub struct State {
     pub hashing: Hashing,
     pub intake: Intake,
     pub metrics: metrics::Handle,
+    /// Where this process listens, as BIND names it.
+    pub addresses: Arc<[SocketAddr]>,
 }

@@ -2,28 +2,39 @@
 //!
 //! Their error shapes, not ours; every one keeps its own keys.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::auth::identity::Role;
-use crate::clock;
+use crate::auth::token::Issued;
 use crate::http::cookies;
 use crate::http::extract::MaybeCaller;
 use crate::http::renewal;
 use crate::http::sign_in::{self, SignedIn};
 use crate::http::state::State;
-use crate::models::user::User;
+use crate::models::people;
+use crate::models::store::DbConn;
+use crate::models::user::{self, User};
+use crate::protocol::dialect::classroom::shapes as classroom;
+use crate::protocol::dialect::messenger::shapes as messenger;
+use crate::protocol::dialect::moment::zulu;
 use crate::protocol::refusal::{Code, Refusal};
 
 /// Registers this file's routes.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/api/auth/login", web::post().to(login))
-        .route("/api/auth/logout", web::post().to(logout))
-        .route("/api/auth/token/refresh", web::post().to(refresh))
-        .route("/api/auth/refresh", web::post().to(refresh));
+    configure_at(cfg, "/api/auth");
+}
+
+/// Registers them below another prefix.
+pub fn configure_at(cfg: &mut web::ServiceConfig, prefix: &str) {
+    cfg.route(&format!("{prefix}/login"), web::post().to(login))
+        .route(&format!("{prefix}/logout"), web::post().to(logout))
+        .route(&format!("{prefix}/token/refresh"), web::post().to(refresh))
+        .route(&format!("{prefix}/refresh"), web::post().to(refresh_or_reissue));
 }
 
 /// The fields that any of these requests may have; others are ignored, as they always were.
@@ -77,58 +88,51 @@ fn plainly(refusal: &Refusal) -> HttpResponse {
     response.json(json!({"success": false, "error": detail, "detail": detail}))
 }
 
-fn role_display(role: Role) -> &'static str {
-    match role {
-        Role::Admin => "Administrator",
-        Role::Dispatcher => "Dispatcher",
-        Role::Paramedic => "Paramedic",
-        Role::Member => "Member",
-    }
-}
-
 /// The union of what the older clients read of a user; ids are numbers to them.
 pub fn older_user(user: &User) -> Value {
-    let full_name = format!("{} {}", user.first_name, user.last_name);
-    let shown = if user.display_name.is_empty() { &user.username } else { &user.display_name };
-    let is_staff = user.is_staff || user.role == Role::Admin;
-    json!({
-        "id": user.id.0,
-        "username": user.username,
-        "email": user.email,
-        "first_name": user.first_name,
-        "last_name": user.last_name,
-        "full_name": full_name.trim(),
-        "display_name": shown,
-        "role": user.role.as_str(),
-        "role_display": if user.title.is_empty() { role_display(user.role) } else { &user.title },
-        "phone": user.phone.as_deref().unwrap_or_default(),
-        "phone_number": user.phone,
-        "avatar": null,
+    let face = people::face(user);
+    let mut shown = classroom::account(&face);
+    if let Value::Object(fields) = messenger::user(&face, None) {
+        shown.extend(fields);
+    }
+    let more = json!({
         "avatar_url": null,
-        "is_verified": true,
         "is_online": true,
-        "is_active": user.is_active,
-        "is_staff": is_staff,
-        "is_superuser": user.is_superuser,
-        "is_available_for_dispatch": user.is_available,
-        "date_joined": clock::rfc3339(user.date_joined),
-        "last_login": user.last_login.map(clock::rfc3339),
-    })
+        "is_superuser": face.is_superuser,
+        "is_available_for_dispatch": face.is_available,
+        "last_login": face.last_login.map(zulu),
+    });
+    if let Value::Object(fields) = more {
+        shown.extend(fields);
+    }
+    Value::Object(shown)
 }
 
-fn welcome(state: &State, request: &HttpRequest, signed_in: &SignedIn) -> HttpResponse {
-    let user = older_user(&signed_in.user);
-    let mut response = HttpResponse::Ok();
+/// The answer to a sign-in, in which each of the older clients finds what it reads.
+pub fn welcome(
+    state: &State,
+    request: &HttpRequest,
+    signed_in: &SignedIn,
+    status: StatusCode,
+) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
     for cookie in signed_in.cookies(request, &state.config) {
         response.cookie(cookie);
     }
-    response.json(json!({
+    let issued = (signed_in.opaque.as_str(), &signed_in.access, &signed_in.refresh);
+    response.json(union(&signed_in.user, issued, "Login successful"))
+}
+
+fn union(user: &User, issued: (&str, &Issued, &Issued), words: &str) -> Value {
+    let (opaque, access, refresh) = issued;
+    let user = older_user(user);
+    json!({
         "success": true,
-        "data": {"token": signed_in.opaque, "user": user, "message": "Login successful"},
+        "data": {"token": opaque, "user": user, "message": words},
         "user": user,
-        "access": signed_in.access.token,
-        "refresh": signed_in.refresh.token,
-    }))
+        "access": access.token,
+        "refresh": refresh.token,
+    })
 }
 
 /// Signs in for the older clients. It needs no CSRF token, for it uses no cookie.
@@ -139,13 +143,18 @@ pub async fn login(
 ) -> HttpResponse {
     let Some(fields) = fields(&request, &bytes) else { return malformed() };
     let name = fields.username.or(fields.email).or(fields.phone_number).or(fields.phone);
-    let (Some(name), Some(password)) = (name, fields.password) else {
-        let rule = "Must include \"username\", \"email\" or \"phone_number\" and \"password\".";
+    let Some(name) = name else {
+        let rule = "Username or phone number is required.";
         return HttpResponse::BadRequest()
             .json(json!({"success": false, "error": rule, "non_field_errors": [rule]}));
     };
+    let Some(password) = fields.password else {
+        let rule = "This field is required.";
+        return HttpResponse::BadRequest()
+            .json(json!({"success": false, "error": rule, "password": [rule]}));
+    };
     match sign_in::sign_in(&state, &request, &name, &password).await {
-        Ok(signed_in) => welcome(&state, &request, &signed_in),
+        Ok(signed_in) => welcome(&state, &request, &signed_in, StatusCode::OK),
         Err(refusal) if refusal.code == Code::NotAuthenticated => {
             let rule = "Unable to log in with provided credentials.";
             HttpResponse::BadRequest()
@@ -193,14 +202,52 @@ pub async fn refresh(
     bytes: web::Bytes,
 ) -> HttpResponse {
     let Some(fields) = fields(&request, &bytes) else { return malformed() };
-    let Some(token) = fields.refresh.filter(|token| !token.is_empty()) else {
-        return HttpResponse::BadRequest().json(json!({"detail": "Refresh token required."}));
-    };
-    match renewal::renew(&state, &token, false).await {
+    match fields.refresh.filter(|token| !token.is_empty()) {
+        Some(token) => renew(&state, &token).await,
+        None => refresh_token_required(),
+    }
+}
+
+fn refresh_token_required() -> HttpResponse {
+    HttpResponse::BadRequest().json(json!({"detail": "Refresh token required."}))
+}
+
+async fn renew(state: &State, token: &str) -> HttpResponse {
+    match renewal::renew(state, token, false).await {
         Ok(renewed) => HttpResponse::Ok().json(json!({"access": renewed.access.token})),
         Err(refusal) if [Code::NotAuthenticated, Code::Conflict].contains(&refusal.code) => {
             let detail = "Token is invalid or expired";
             HttpResponse::Unauthorized().json(json!({"detail": detail, "code": "token_not_valid"}))
+        }
+        Err(refusal) => plainly(&refusal),
+    }
+}
+
+/// The same by the path that two systems share: without a refresh token, whoever is signed in gets
+/// new tokens in the answer of a sign-in. The old ones stay good until their end.
+pub async fn refresh_or_reissue(
+    state: web::Data<State>,
+    request: HttpRequest,
+    MaybeCaller(who): MaybeCaller,
+    bytes: web::Bytes,
+) -> HttpResponse {
+    let Some(fields) = fields(&request, &bytes) else { return malformed() };
+    if let Some(token) = fields.refresh.filter(|token| !token.is_empty()) {
+        return renew(&state, &token).await;
+    }
+    let Some((who, login)) = who.and_then(|who| Some((who.user, who.login?))) else {
+        return refresh_token_required();
+    };
+    let (tokens, ttl) = (Arc::clone(&state.tokens), state.config.refresh_ttl);
+    let write = move |conn: &mut DbConn| {
+        let user = user::by_id(conn, who)?.ok_or_else(Refusal::not_found)?;
+        let issued = sign_in::issue(conn, &tokens, &user, login, ttl)?;
+        Ok((user, issued))
+    };
+    match state.house.lane.write(write).await {
+        Ok((user, issued)) => {
+            let tokens = (issued.opaque.as_str(), &issued.access, &issued.refresh);
+            HttpResponse::Ok().json(union(&user, tokens, "Token refreshed"))
         }
         Err(refusal) => plainly(&refusal),
     }

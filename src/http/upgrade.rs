@@ -3,30 +3,36 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use log::{Level, log};
 
 use crate::actors::authenticate::Credential;
 use crate::actors::echo::Echo;
+use crate::actors::lobby;
 use crate::actors::recorder::Ticket;
 use crate::actors::session::{Opening, Start};
 use crate::actors::throttle::Place;
 use crate::auth::identity::{Carrier, Identity};
 use crate::clock;
+use crate::http::classroom::general;
 use crate::http::cookies;
 use crate::http::extract;
 use crate::http::handshake::{self, Rejected, SUBPROTOCOL, Switching};
-use crate::http::paths::{PATHS, PathRow, Serves};
+use crate::http::paths::{self, Admits, Choice, PathRow, Serves, Shown};
 use crate::http::peer;
 use crate::http::state::State;
+use crate::layer::contract::Manner;
 use crate::metrics;
 use crate::models::attempt::{Attempt, Outcome, Stage};
 use crate::protocol::close::Close;
+use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::refusal::{Code, Refusal};
 
 /// What to open on the raw stream once the 101 is written.
@@ -44,21 +50,29 @@ pub enum Answer {
 }
 
 /// Registers every socket path, for requests that are no upgrades; those never reach the App.
-pub fn configure(cfg: &mut web::ServiceConfig, echo: bool) {
-    for row in PATHS {
-        if !matches!(row.serves, Serves::Echo(_)) || echo {
-            cfg.route(row.route, web::route().to(plain));
-        }
+pub fn configure(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
+    for row in paths::served(has_echo, has_lobby) {
+        let answer = move |request: HttpRequest| async move { plain(&request, row) };
+        cfg.route(row.route, web::route().to(answer));
     }
 }
 
-async fn plain(request: HttpRequest) -> HttpResponse {
+fn plain(request: &HttpRequest, row: &PathRow) -> HttpResponse {
     let rejected = handshake::check(request.head()).err().unwrap_or_else(|| {
         let rule = "websocket, alone and without a body";
         let refusal = Refusal::field("Upgrade", rule);
         Rejected { status: StatusCode::UPGRADE_REQUIRED, refusal }
     });
-    rejected.response()
+    opened_to_pages(rejected.response(), row)
+}
+
+/// Lets any page read why there is no socket, where nothing hangs on who asks.
+fn opened_to_pages(mut response: HttpResponse, row: &PathRow) -> HttpResponse {
+    if row.choices.iter().all(|choice| choice.admits == Admits::Nobody) {
+        let any = HeaderValue::from_static("*");
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    }
+    response
 }
 
 /// A decided upgrade.
@@ -71,8 +85,10 @@ struct Decided {
 /// An upgrade request for a socket path.
 struct Asked<'a> {
     head: &'a RequestHead,
+    state: &'a State,
     address: IpAddr,
-    row: &'static PathRow,
+    choice: &'static Choice,
+    shown: Shown,
     /// What the path has for `{key}`.
     key: &'a str,
 }
@@ -81,42 +97,55 @@ struct Asked<'a> {
 pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, key: &str) -> Answer {
     let accept_key = match handshake::check(head) {
         Ok(accept_key) => accept_key,
-        Err(rejected) => return Answer::Refuse(rejected.response()),
+        Err(rejected) => return Answer::Refuse(opened_to_pages(rejected.response(), row)),
     };
-    if let Serves::Echo(limit) = row.serves {
+    let (credential, shown, native) = credential(head);
+    let choice = row.choice(shown);
+    if let Serves::Echo(limit) = choice.serves {
         let message_bytes = limit.unwrap_or(state.house.settings.ws_message_bytes);
-        let (_, native) = handshake::offered(head.headers());
         return switch(accept_key, native, Open::Echo { message_bytes });
     }
-    let asked = Asked { head, address: peer::address_of(head, &state.config), row, key };
-    let (shown, native) = credential(head);
-    if let Err(rejected) = admit(&asked, state, shown.as_ref()) {
+    let address = peer::address_of(head, &state.config);
+    let asked = Asked { head, state, address, choice, shown, key };
+    if let Err(rejected) = asked.admit() {
         let attempt = attempt(&asked, None, Stage::PreHandshake);
         let code = i32::from(rejected.status.as_u16());
         record(state, attempt, Err((Some(code), rejected.refusal.message.to_string())));
-        return Answer::Refuse(rejected.response());
+        return Answer::Refuse(opened_to_pages(rejected.response(), row));
     }
-    let decided = decide(&asked, state, shown).await;
+    let decided = asked.decide(credential).await;
     let ticket = note(&asked, state, &decided);
     let Decided { who, start, has_place } = decided;
     let place = has_place.then(|| {
         let user = who.as_ref().map(|who| who.user);
-        Place::new(Arc::clone(&state.house), asked.address, user)
+        Place::new(Arc::clone(&state.house), address, user)
     });
-    let (route, address) = (row.route, asked.address);
-    let opening = Opening { route, who, start, address, attempt: ticket, place };
+    let dialect = match choice.serves {
+        Serves::Dialect(dialect, _) => Some(dialect),
+        _ => None,
+    };
+    let (route, manner) = (row.route, Manner { dialect });
+    let opening = Opening { route, who, manner, start, attempt: ticket, place };
     switch(accept_key, native, Open::Session(Box::new(opening)))
 }
 
-/// The credential an upgrade shows (the header beats the subprotocol, that the query, and all of
-/// them the cookie), and whether our subprotocol was offered.
-fn credential(head: &RequestHead) -> (Option<Credential>, bool) {
+/// The credential an upgrade shows, by what (the header beats the subprotocol, that the query, and
+/// all of them the cookie), and whether our subprotocol was offered.
+fn credential(head: &RequestHead) -> (Option<Credential>, Shown, bool) {
     let (bearer, native) = handshake::offered(head.headers());
-    let shown = extract::authorization(head.headers())
-        .or_else(|| bearer.map(Credential::Token))
-        .or_else(|| query_token(head.uri.query()?).map(Credential::Token))
-        .or_else(|| cookies::session_of(head.headers()).map(Credential::Cookie));
-    (shown, native)
+    let (credential, shown) = if let Some(header) = extract::authorization(head.headers()) {
+        (Some(header), Shown::Header)
+    } else if let Some(bearer) = bearer {
+        (Some(Credential::Token(bearer)), Shown::Subprotocol)
+    } else if let Some(token) = head.uri.query().and_then(query_token) {
+        let shown = if token.contains('.') { Shown::QueryJwt } else { Shown::QueryOpaque };
+        (Some(Credential::Token(token)), shown)
+    } else if let Some(cookie) = cookies::session_of(head.headers()) {
+        (Some(Credential::Cookie(cookie)), Shown::Cookie)
+    } else {
+        (None, Shown::Nothing)
+    };
+    (credential, shown, native)
 }
 
 fn query_token(query: &str) -> Option<String> {
@@ -130,70 +159,108 @@ fn query_token(query: &str) -> Option<String> {
     pairs.into_iter().find(|(name, _)| name == "token").map(|(_, token)| token)
 }
 
-/// What is refused before the upgrade: a foreign Origin, and everyone while draining or full.
-fn admit(asked: &Asked<'_>, state: &State, shown: Option<&Credential>) -> Result<(), Rejected> {
-    let has_cookie = matches!(shown, Some(Credential::Cookie(_)));
-    let has_token = matches!(shown, Some(Credential::Token(_)));
-    let headers = asked.head.headers();
-    handshake::check_origin(headers, &state.config, has_token, has_cookie)?;
-    let draining = state.house.draining.load(std::sync::atomic::Ordering::Relaxed);
-    if draining || state.house.throttles.is_full() {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(Rejected { status, refusal: Refusal::unavailable(2_000) });
+impl Asked<'_> {
+    /// What is refused before the upgrade: a foreign Origin, and everyone while draining or full.
+    fn admit(&self) -> Result<(), Rejected> {
+        let shown = match self.choice.admits {
+            Admits::Nobody => Shown::Nothing,
+            _ => self.shown,
+        };
+        let headers = self.head.headers();
+        handshake::check_origin(headers, &self.state.config, shown, self.choice.origins)?;
+        let house = &self.state.house;
+        if house.draining.load(Ordering::Relaxed) || house.throttles.is_full() {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Rejected { status, refusal: Refusal::unavailable(2_000) });
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-async fn decide(asked: &Asked<'_>, state: &State, credential: Option<Credential>) -> Decided {
-    let (row, address) = (asked.row, asked.address);
-    let refuse = |who, close: Close, refusal: Refusal| {
-        let delay = state.house.throttles.refusal_delay(address);
+    fn refuse(&self, who: Option<Arc<Identity>>, close: Close, refusal: Refusal) -> Decided {
+        let delay = self.state.house.throttles.refusal_delay(self.address);
         let reason = refusal.message.to_string();
         let start = Start::Refused { close, reason, refusal, delay };
         Decided { who, start, has_place: false }
-    };
-    if let Err(refusal) = state.house.throttles.connect(address) {
-        return refuse(None, Close::TooMany, refusal);
     }
-    let Some(credential) = credential else {
-        let refusal = Refusal::not_authenticated("sign in first: no credential was shown");
-        return refuse(None, Close::NotAuthorized, refusal);
-    };
-    let who = match state.house.authenticator.identify(&credential).await {
-        Ok(who) => who,
-        Err(refusal) => {
-            let close = match refusal.code {
-                Code::NotAuthenticated => Close::NotAuthorized,
-                Code::Unavailable => Close::Overloaded,
-                _ => Close::InternalFault,
-            };
-            metrics::auth_failed("credential");
-            return refuse(None, close, refusal);
+
+    async fn decide(&self, credential: Option<Credential>) -> Decided {
+        let house = &self.state.house;
+        if let Err(refusal) = house.throttles.connect(self.address) {
+            return self.refuse(None, Close::TooMany, refusal);
         }
-    };
-    if let Carrier::Service(_) = who.carrier {
-        let refusal = Refusal::forbidden("a service token opens no socket");
-        return refuse(Some(who), Close::NotAuthorized, refusal);
-    }
-    if !row.roles.is_empty() && !row.roles.contains(&who.role) {
-        let wanted: Vec<&str> = row.roles.iter().map(|role| role.as_str()).collect();
-        let message = format!("role {} is not allowed here: {}", who.role, wanted.join(" or "));
-        return refuse(Some(who), Close::NotAuthorized, Refusal::forbidden(message));
-    }
-    let lone = match row.serves {
-        Serves::Lone(topic) => match topic(asked.key, &who) {
-            Ok(topic) => Some(topic),
+        let who = match self.identify(credential).await {
+            Ok(who) => who,
+            Err((close, refusal)) => return self.refuse(None, close, refusal),
+        };
+        if who.as_ref().is_some_and(|who| matches!(who.carrier, Carrier::Service(_))) {
+            let refusal = Refusal::forbidden("a service token opens no socket");
+            return self.refuse(who, Close::NotAuthorized, refusal);
+        }
+        let subject = who.clone().unwrap_or_else(Identity::nobody);
+        let roles = self.choice.roles;
+        if !roles.is_empty() && !roles.contains(&subject.role) {
+            let wanted: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            let role = subject.role;
+            let message = format!("role {role} is not allowed here: {}", wanted.join(" or "));
+            return self.refuse(who, Close::NotAuthorized, Refusal::forbidden(message));
+        }
+        let topics = match self.choice.serves {
+            Serves::Lone(topic) => topic(self.key, &subject).map(|topic| vec![topic]),
+            Serves::Dialect(_, topics) => topics(self.key, &subject),
+            Serves::Native | Serves::Echo(_) => Ok(Vec::new()),
+        };
+        let topics = match topics {
+            Ok(topics) => topics,
             Err(close) => {
                 let refusal = Refusal::field("path", "a topic that is well-formed");
-                return refuse(Some(who), close, refusal);
+                return self.refuse(who, close, refusal);
             }
-        },
-        _ => None,
-    };
-    if let Err(refusal) = state.house.throttles.enter(address, Some(who.user)) {
-        return refuse(Some(who), Close::TooMany, refusal);
+        };
+        // Rooms that everyone expects are made for the first who comes.
+        let ready = match self.choice.serves {
+            Serves::Dialect(DialectKind::Lobby, _) => lobby::ensure(house).await,
+            Serves::Dialect(DialectKind::ClassroomGeneral, _) => general::ensure(self.state).await,
+            _ => Ok(()),
+        };
+        if let Err(refusal) = ready {
+            return self.refuse(who, Close::Overloaded, refusal);
+        }
+        if let Err(refusal) = house.throttles.enter(self.address, who.as_ref().map(|who| who.user))
+        {
+            return self.refuse(who, Close::TooMany, refusal);
+        }
+        Decided { who, start: Start::Served { topics }, has_place: true }
     }
-    Decided { who: Some(who), start: Start::Native { lone }, has_place: true }
+
+    /// Who asks; nobody where nobody needs to be known.
+    async fn identify(
+        &self,
+        credential: Option<Credential>,
+    ) -> Result<Option<Arc<Identity>>, (Close, Refusal)> {
+        let credential = match (self.choice.admits, credential) {
+            (Admits::Nobody, _) | (Admits::Anyone, None) => return Ok(None),
+            (Admits::SignedIn, None) => {
+                let refusal = Refusal::not_authenticated("sign in first: no credential was shown");
+                return Err((Close::NotAuthorized, refusal));
+            }
+            (_, Some(credential)) => credential,
+        };
+        match self.state.house.authenticator.identify(&credential).await {
+            Ok(who) => Ok(Some(who)),
+            Err(refusal) => {
+                let close = match refusal.code {
+                    Code::NotAuthenticated if self.choice.admits == Admits::Anyone => {
+                        return Ok(None);
+                    }
+                    Code::NotAuthenticated => Close::NotAuthorized,
+                    Code::Unavailable => Close::Overloaded,
+                    _ => Close::InternalFault,
+                };
+                metrics::auth_failed("credential");
+                Err((close, refusal))
+            }
+        }
+    }
 }
 
 fn attempt(asked: &Asked<'_>, who: Option<&Identity>, stage: Stage) -> Attempt {
@@ -260,12 +327,12 @@ fn record(
 
 fn note(asked: &Asked<'_>, state: &State, decided: &Decided) -> Option<Ticket> {
     let stage = match decided.start {
-        Start::Native { .. } => Stage::Connected,
+        Start::Served { .. } => Stage::Connected,
         Start::Refused { .. } => Stage::Handshake,
     };
     let attempt = attempt(asked, decided.who.as_deref(), stage);
     match &decided.start {
-        Start::Native { .. } => record(state, attempt, Ok(())),
+        Start::Served { .. } => record(state, attempt, Ok(())),
         Start::Refused { close, reason, .. } => {
             record(state, attempt, Err((Some(i32::from(close.code())), reason.clone())))
         }

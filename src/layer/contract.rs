@@ -6,22 +6,80 @@
 //! - **No waiting:** `publish` never blocks on another node; a full or broken link is an error,
 //!   counted by the caller, because the journal still holds the event.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use crate::ids::{LoginId, UserId};
+use crate::protocol::dialect::contract::Audience;
+use crate::protocol::dialect::table::DialectKind;
+use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 
 /// An event ready to be written to sockets.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Delivery {
-    pub topic: Topic,
-    /// Its place in the topic's journal; absent for ephemeral events.
-    pub seq: Option<i64>,
+    pub event: Event,
     /// The WebSocket frame, header included, the same for every native subscriber.
     pub frame: Bytes,
+    /// The same in other manners, each made for the first who listens in it.
+    forms: OnceLock<Box<[OnceLock<Vec<Form>>]>>,
+}
+
+impl Delivery {
+    /// An event with its native frame.
+    pub fn new(event: Event, frame: Bytes) -> Self {
+        Self { event, frame, forms: OnceLock::new() }
+    }
+
+    /// What it is about.
+    pub fn topic(&self) -> &Topic {
+        &self.event.topic
+    }
+
+    /// Its place in the topic's journal; absent for ephemeral events.
+    pub fn seq(&self) -> Option<i64> {
+        self.event.seq
+    }
+
+    /// Its frames in another manner: made by `make` once, and the same for all from then on.
+    pub fn forms(&self, manner: Manner, make: impl FnOnce(&Event) -> Vec<Form>) -> &[Form] {
+        let slots = self
+            .forms
+            .get_or_init(|| std::iter::repeat_with(OnceLock::new).take(Manner::slots()).collect());
+        slots.get(manner.slot()).map_or(&[], |slot| slot.get_or_init(|| make(&self.event)))
+    }
+}
+
+/// A frame of an event in another manner than the plain native one.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// The WebSocket frame, header included.
+    pub frame: Bytes,
+    pub to: Audience,
+}
+
+/// How a socket hears events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// In which dialect; `None` for the native protocol.
+    pub dialect: Option<DialectKind>,
+}
+
+impl Manner {
+    /// Whether it takes the native frame as it is.
+    pub fn is_plain(self) -> bool {
+        self.dialect.is_none()
+    }
+
+    fn slot(self) -> usize {
+        self.dialect.map_or(0, |dialect| 1 + dialect as usize)
+    }
+
+    fn slots() -> usize {
+        1 + DialectKind::ALL.len()
+    }
 }
 
 /// Whose credentials or seats a notice ends.
@@ -44,6 +102,8 @@ pub enum Envelope {
     Revoked { whom: Whom, refusal: Refusal },
     /// A person lost one topic.
     Unseated { topic: Topic, user: UserId, refusal: Refusal },
+    /// Asks whether the layer carries: whoever sent it waits to hear it.
+    Probe(u64),
 }
 
 /// What a node hears from its layer.

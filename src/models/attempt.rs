@@ -303,6 +303,7 @@ fn update_columns(conn: &mut PgConnection, updates: &[&AttemptUpdate]) -> QueryR
 pub struct AttemptFilter {
     pub user: Option<UserId>,
     pub client_ip: Option<String>,
+    pub path: Option<String>,
     pub outcome: Option<Outcome>,
     /// Started at this moment or later.
     pub since: Option<NaiveDateTime>,
@@ -323,6 +324,9 @@ pub fn recent(
     }
     if let Some(client_ip) = &filter.client_ip {
         query = query.filter(attempts::client_ip.eq(client_ip));
+    }
+    if let Some(path) = &filter.path {
+        query = query.filter(attempts::path.eq(path));
     }
     if let Some(outcome) = filter.outcome {
         query = query.filter(attempts::outcome.eq(outcome));

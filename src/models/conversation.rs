@@ -18,6 +18,9 @@ use crate::models::{discover, journal, message, user};
 use crate::protocol::topic::{ChatKey, Topic};
 use crate::protocol::views::{ConversationEntry, ConversationKind, ConversationView};
 
+/// The name of the room that older clients enter without an account.
+pub const LOBBY: &str = "lobby";
+
 /// A kind of conversation as stored.
 #[derive(FromSqlRow)]
 pub struct StoredKind(ConversationKind);
@@ -70,6 +73,11 @@ impl Conversation {
             Some(name) => Topic::room(name),
             None => Topic::conversation(self.id),
         }
+    }
+
+    /// Whether it is the room that older clients enter without an account.
+    pub fn is_lobby(&self) -> bool {
+        self.name.as_deref() == Some(LOBBY)
     }
 
     /// The conversation as its readers see it.

@@ -11,7 +11,7 @@ use crate::ids::{ConversationId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::{memberships, messages, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::user;
+use crate::models::user::{self, User};
 use crate::protocol::views::talk::ReceiptView;
 use crate::protocol::views::{MemberRole, MemberView};
 
@@ -111,8 +111,7 @@ pub fn set_role(
 /// Owners, then admins, then the rest.
 const RANK: &str = "CASE memberships.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END";
 
-type MemberColumns =
-    (UserId, String, String, StoredMemberRole, String, NaiveDateTime, i64, i64, bool);
+type MemberColumns = (User, StoredMemberRole, String, NaiveDateTime, i64, i64, bool);
 
 /// Up to `limit` members as `reader` sees them: owner and admins first, then by when they joined.
 /// Read marks are shown between people who share them.
@@ -128,9 +127,7 @@ pub fn members(
         .order((sql::<Integer>(RANK), memberships::joined_at, memberships::user_id))
         .limit(limit)
         .select((
-            users::id,
-            users::username,
-            users::display_name,
+            User::as_select(),
             memberships::role,
             memberships::nickname,
             memberships::joined_at,
@@ -141,20 +138,10 @@ pub fn members(
         .load(conn)?;
     let sees = user::shares_receipts(conn, reader)?;
     let view = |row: MemberColumns| {
-        let (
-            id,
-            username,
-            display_name,
-            role,
-            nickname,
-            joined_at,
-            read_seq,
-            delivered_seq,
-            shares,
-        ) = row;
-        let shown = id == reader || (sees && shares);
+        let (user, role, nickname, joined_at, read_seq, delivered_seq, shares) = row;
+        let shown = user.id == reader || (sees && shares);
         MemberView {
-            user: user::named(id, username, display_name),
+            user: user::person(&user),
             role: role.into(),
             nickname,
             joined_at,

@@ -42,6 +42,8 @@ pub struct MessageRow {
     pub edited_at: Option<NaiveDateTime>,
     pub deleted_at: Option<NaiveDateTime>,
     pub deleted_by: Option<UserId>,
+    /// The name that someone not signed in gave.
+    pub sender_name: Option<String>,
     /// The how manyth message of its conversation, from 1.
     pub number: i64,
     /// The message it was forwarded from, which may be gone.
@@ -64,7 +66,10 @@ pub struct NewPost {
     pub conversation: ConversationId,
     /// That conversation's topic.
     pub topic: TopicId,
-    pub sender: PersonView,
+    /// `None` for someone not signed in.
+    pub sender: Option<PersonView>,
+    /// The name they gave then.
+    pub sender_name: Option<String>,
     /// Makes the post idempotent for this sender and conversation.
     pub client_id: Option<String>,
     pub message_type: String,
@@ -75,6 +80,13 @@ pub struct NewPost {
     pub mentions: Vec<PersonView>,
     pub forward: Option<Forward>,
     pub at: NaiveDateTime,
+}
+
+impl NewPost {
+    /// Who posts; `None` for someone not signed in.
+    pub fn sender_id(&self) -> Option<UserId> {
+        self.sender.as_ref().map(|sender| sender.id)
+    }
 }
 
 /// What became of a [`NewPost`].
@@ -138,7 +150,8 @@ fn posted_view(post: &NewPost, replies: &Quoted, id: MessageId, seq: i64) -> Mes
         id,
         conversation: post.conversation,
         seq,
-        sender: Some(post.sender.clone()),
+        sender: post.sender.clone(),
+        sender_name: post.sender_name.clone(),
         message_type: post.message_type.clone(),
         content: post.content.clone(),
         reply_to: post.reply_to.and_then(|id| replies.get(&id)).map(|(_, view)| view.clone()),
@@ -197,6 +210,7 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         conversation: row.conversation_id,
         seq: row.seq,
         sender: person(row.sender_id),
+        sender_name: row.sender_name,
         message_type: row.message_type,
         content: row.content,
         reply_to: row.reply_to.and_then(|id| quoted.get(&id)).map(|(_, view)| view.clone()),

@@ -55,6 +55,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-21-000002_create_chat",
     "2026-11-21-000003_create_operations",
     "2026-11-28-000001_create_notices",
+    "2026-11-28-000012_name_senders",
     "2026-11-28-000016_extend_chat",
     "2026-11-28-000017_create_invites",
     "2026-11-28-000028_create_notifications",
@@ -64,6 +65,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-001902_create_calls",
     "2026-11-28-001903_create_reports",
     "2026-11-28-002001_index_messages": "search_sqlite" | "search_postgres",
+    "2026-11-28-002501_create_classroom",
 ];
 
 impl Migration {

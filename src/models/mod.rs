@@ -79,7 +79,12 @@ pub mod notice;
 
 pub mod backup;
 
+pub mod people;
+
+pub mod listing;
+
 pub mod stored;
+pub mod twin;
 
 pub mod lifecycle;
 

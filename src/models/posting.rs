@@ -125,7 +125,8 @@ fn insert_row(conn: &mut SqliteConnection, fresh: &Fresh<'_>) -> Result<Option<P
         messages::conversation_id.eq(post.conversation),
         messages::seq.eq(fresh.seq),
         messages::number.eq(fresh.number),
-        messages::sender_id.eq(post.sender.id),
+        messages::sender_id.eq(post.sender_id()),
+        messages::sender_name.eq(post.sender_name.as_deref()),
         messages::client_id.eq(post.client_id.as_deref()),
         messages::message_type.eq(&post.message_type),
         messages::content.eq(&post.content),
@@ -161,9 +162,9 @@ fn journal_above(conn: &mut SqliteConnection, newest: MessageId) -> Result<(), S
 }
 
 fn first_place(conn: &mut SqliteConnection, post: &NewPost) -> QueryResult<Option<Place>> {
-    let Some(client_id) = post.client_id.as_deref() else { return Ok(None) };
+    let Some((sender, _, client_id)) = once(post) else { return Ok(None) };
     let first: Option<(MessageId, i64)> = messages::table
-        .filter(messages::sender_id.eq(post.sender.id))
+        .filter(messages::sender_id.eq(sender))
         .filter(messages::conversation_id.eq(post.conversation))
         .filter(messages::client_id.eq(client_id))
         .select((messages::id, messages::seq))
@@ -176,7 +177,7 @@ fn first_place(conn: &mut SqliteConnection, post: &NewPost) -> QueryResult<Optio
 type Once<'a> = (UserId, ConversationId, &'a str);
 
 fn once(post: &NewPost) -> Option<Once<'_>> {
-    Some((post.sender.id, post.conversation, post.client_id.as_deref()?))
+    Some((post.sender_id()?, post.conversation, post.client_id.as_deref()?))
 }
 
 fn place_all(
@@ -274,14 +275,14 @@ fn insert_messages(
     }
     let query = diesel::sql_query(
         "INSERT INTO messages (conversation_id, seq, sender_id, client_id, message_type, content, \
-         reply_to, created_at, number, forward_of, forward_sender) \
-         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         reply_to, created_at, number, forward_of, forward_sender, sender_name) \
+         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          RETURNING id, conversation_id, seq",
     );
     let made: Vec<MadeRow> = query
         .bind::<Array<BigInt>, _>(column(rows, |post, _| post.conversation))
         .bind::<Array<BigInt>, _>(column(rows, |_, seq| seq))
-        .bind::<Array<BigInt>, _>(column(rows, |post, _| post.sender.id))
+        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| post.sender_id()))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |post, _| post.client_id.as_deref()))
         .bind::<Array<Text>, _>(column(rows, |post, _| post.message_type.as_str()))
         .bind::<Array<Text>, _>(column(rows, |post, _| post.content.as_str()))
@@ -290,6 +291,7 @@ fn insert_messages(
         .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.number).collect::<Vec<_>>())
         .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| Some(post.forward.as_ref()?.of)))
         .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| forward_sender(post)))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |post, _| post.sender_name.as_deref()))
         .load(conn)?;
     let ids: HashMap<(ConversationId, i64), MessageId> =
         made.into_iter().map(|row| ((row.conversation_id, row.seq), row.id)).collect();
@@ -313,7 +315,7 @@ fn insert_entries(
         .bind::<Text, _>(POSTED)
         .bind::<Array<BigInt>, _>(column(rows, |post, _| post.topic))
         .bind::<Array<BigInt>, _>(column(rows, |_, seq| seq))
-        .bind::<Array<BigInt>, _>(column(rows, |post, _| post.sender.id))
+        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| post.sender_id()))
         .bind::<Array<BigInt>, _>(ids)
         .bind::<Array<Timestamp>, _>(column(rows, |post, _| post.at))
         .execute(conn)?;

@@ -148,9 +148,21 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
+        sender_name -> Nullable<Text>,
         number -> BigInt,
         forward_of -> Nullable<BigInt>,
         forward_sender -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    twin_sends (message_id) {
+        message_id -> BigInt,
+        conversation_id -> BigInt,
+        sender_id -> BigInt,
+        content_hash -> Text,
+        side -> Text,
+        created_at -> Timestamp,
     }
 }
 
@@ -160,6 +172,14 @@ diesel::table! {
         emoji -> Text,
         user_id -> BigInt,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    locked_threads (message_id) {
+        message_id -> BigInt,
+        locked_by -> Nullable<BigInt>,
+        locked_at -> Timestamp,
     }
 }
 
@@ -707,6 +727,8 @@ diesel::joinable!(conversations -> users (owner_id));
 diesel::joinable!(memberships -> conversations (conversation_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(twin_sends -> messages (message_id));
+diesel::joinable!(locked_threads -> messages (message_id));
 diesel::joinable!(reactions -> messages (message_id));
 diesel::joinable!(reactions -> users (user_id));
 diesel::joinable!(pins -> messages (message_id));
@@ -771,6 +793,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     incidents,
     invites,
     journal,
+    locked_threads,
     logins,
     maydays,
     memberships,
@@ -796,6 +819,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     shifts,
     timeline,
     topics,
+    twin_sends,
     unit_trail,
     units,
     users,

@@ -3,7 +3,7 @@
 use chrono::NaiveDateTime;
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Nullable, Text};
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use crate::models::error::StoreError;
 use crate::models::schema::connection_attempts as attempts;
@@ -58,6 +58,80 @@ pub fn attempts_since(conn: &mut DbConn, since: NaiveDateTime) -> Result<Statist
     })
 }
 
+/// What happened on one path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PathStatistics {
+    pub total: i64,
+    pub successful: i64,
+    /// Why attempts failed, the most frequent first, with their counts: five at most.
+    pub common_reasons: Vec<(String, i64)>,
+    /// Since the moment asked for, oldest first, without empty ones.
+    pub hourly: Vec<Hour>,
+    /// Mean of the connections that have ended; none when none has.
+    pub average_duration_ms: Option<f64>,
+}
+
+impl PathStatistics {
+    /// Successful of 100; 0 when there were none at all.
+    pub fn success_percent(&self) -> f64 {
+        percent(self.successful, self.total)
+    }
+}
+
+/// Attempts started in one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hour {
+    pub begins: NaiveDateTime,
+    pub total: i64,
+    pub successful: i64,
+}
+
+/// Counts those who came in, for groups.
+const SUCCEEDED: &str = "SUM(CASE WHEN successful THEN 1 ELSE 0 END)";
+
+/// The figures over all attempts on record for one path, and the hours since `hours_since`.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_path(
+    conn: &mut DbConn,
+    path: &str,
+    hours_since: NaiveDateTime,
+) -> Result<PathStatistics, StoreError> {
+    let of_path = || attempts::table.filter(attempts::path.eq(path));
+    let (total, successful, average_duration_ms): (i64, Option<i64>, Option<f64>) = of_path()
+        .select((
+            count_star(),
+            sql::<Nullable<BigInt>>(SUCCEEDED),
+            sql::<Nullable<Double>>("AVG(CAST(duration_ms AS DOUBLE PRECISION))"),
+        ))
+        .first(conn)?;
+    let common_reasons: Vec<(String, i64)> = of_path()
+        .filter(attempts::successful.eq(false).and(attempts::reason.ne("")))
+        .group_by(attempts::reason)
+        .order((count_star().desc(), attempts::reason))
+        .limit(COMMON_REASONS)
+        .select((attempts::reason, count_star()))
+        .load(conn)?;
+    let hour = hour_of(conn);
+    let counts: Vec<(String, i64, i64)> = on_engine!(conn, |c| of_path()
+        .filter(attempts::started_at.ge(hours_since))
+        .group_by(sql::<Text>(hour))
+        .order(sql::<Text>(hour))
+        .select((sql::<Text>(hour), count_star(), sql::<BigInt>(SUCCEEDED)))
+        .load(c))?;
+    let hourly = counts
+        .into_iter()
+        .map(|(hour, total, successful)| Ok(Hour { begins: beginning(&hour)?, total, successful }));
+    Ok(PathStatistics {
+        total,
+        successful: successful.unwrap_or(0),
+        common_reasons,
+        hourly: hourly.collect::<Result<_, StoreError>>()?,
+        average_duration_ms,
+    })
+}
+
 fn percent(part: i64, whole: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52")]
     let (part, whole) = (part as f64, whole as f64);
@@ -68,22 +142,25 @@ fn hourly(
     conn: &mut DbConn,
     since: NaiveDateTime,
 ) -> Result<Vec<(NaiveDateTime, i64)>, StoreError> {
-    let hour = match conn {
-        DbConn::Sqlite(_) => "SUBSTR(started_at, 1, 13)",
-        DbConn::Postgres(_) => "TO_CHAR(started_at, 'YYYY-MM-DD HH24')",
-    };
+    let hour = hour_of(conn);
     let counts: Vec<(String, i64)> = on_engine!(conn, |c| attempts::table
         .filter(attempts::started_at.ge(since))
         .group_by(sql::<Text>(hour))
         .order(sql::<Text>(hour))
         .select((sql::<Text>(hour), count_star()))
         .load(c))?;
-    let begins = |(hour, count): (String, i64)| match NaiveDateTime::parse_from_str(
-        &format!("{hour}:00:00"),
-        "%Y-%m-%d %H:%M:%S",
-    ) {
-        Ok(begin) => Ok((begin, count)),
-        Err(error) => Err(StoreError::Broken(format!("not an hour: {hour}: {error}"))),
-    };
-    counts.into_iter().map(begins).collect()
+    counts.into_iter().map(|(hour, count)| Ok((beginning(&hour)?, count))).collect()
+}
+
+/// The hour of an attempt's start, as text that sorts.
+fn hour_of(conn: &DbConn) -> &'static str {
+    match conn {
+        DbConn::Sqlite(_) => "SUBSTR(started_at, 1, 13)",
+        DbConn::Postgres(_) => "TO_CHAR(started_at, 'YYYY-MM-DD HH24')",
+    }
+}
+
+fn beginning(hour: &str) -> Result<NaiveDateTime, StoreError> {
+    NaiveDateTime::parse_from_str(&format!("{hour}:00:00"), "%Y-%m-%d %H:%M:%S")
+        .map_err(|error| StoreError::Broken(format!("not an hour: {hour}: {error}")))
 }

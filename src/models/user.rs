@@ -4,6 +4,7 @@
 //! **Never:** plain passwords; a hash comes in and a hash goes out.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -16,7 +17,7 @@ use crate::ids::UserId;
 use crate::models::error::StoreError;
 use crate::models::schema::users;
 use crate::models::store::{DbConn, on_engine};
-use crate::protocol::views::{AccountView, PersonView};
+use crate::protocol::views::{AccountView, PersonView, Profile};
 
 diesel::define_sql_function! {
     /// SQL's `lower`; SQLite folds ASCII only.
@@ -230,11 +231,9 @@ pub fn persons(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(UserId, String, String)> = users::table
-        .filter(users::id.eq_any(ids))
-        .select((users::id, users::username, users::display_name))
-        .load(conn)?;
-    Ok(rows.into_iter().map(|(id, name, shown)| (id, named(id, name, shown))).collect())
+    let rows: Vec<User> =
+        users::table.filter(users::id.eq_any(ids)).select(User::as_select()).load(conn)?;
+    Ok(rows.iter().map(|user| (user.id, person(user))).collect())
 }
 
 /// Whether someone shares read receipts; `false` for nobody.
@@ -255,12 +254,27 @@ pub fn share_receipts(conn: &mut DbConn, id: UserId, on: bool) -> Result<(), Sto
 /// A person's view from the three columns it is made of.
 pub fn named(id: UserId, username: String, display_name: String) -> PersonView {
     let display_name = if display_name.is_empty() { username.clone() } else { display_name };
-    PersonView { id, username, display_name }
+    PersonView { id, username, display_name, profile: None }
 }
 
 /// A user as others in a room see them.
 pub fn person(user: &User) -> PersonView {
-    named(user.id, user.username.clone(), user.display_name.clone())
+    PersonView {
+        profile: Some(Arc::new(profile(user))),
+        ..named(user.id, user.username.clone(), user.display_name.clone())
+    }
+}
+
+/// What dialects may need of a user beside the names that all see.
+pub fn profile(user: &User) -> Profile {
+    Profile {
+        first_name: user.first_name.as_str().into(),
+        last_name: user.last_name.as_str().into(),
+        email: user.email.as_str().into(),
+        phone: user.phone.as_deref().map(Into::into),
+        role: user.role.as_str().into(),
+        title: user.title.as_str().into(),
+    }
 }
 
 /// A user as they themselves and admins see them.

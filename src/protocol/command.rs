@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod fleet;
 pub mod inbox;
 pub mod look;
+pub mod older;
 pub mod people;
 pub mod report;
 pub mod rooms;
@@ -24,6 +25,7 @@ use crate::protocol::command::call::CallCommand;
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::command::look::{LOOKS, Look};
+use crate::protocol::command::older::OlderCommand;
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::command::report::ReportCommand;
 use crate::protocol::command::rooms::{ROOMS, RoomCommand};
@@ -61,7 +63,7 @@ pub struct History {
 }
 
 /// Send a message.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default, ToSchema)]
 pub struct MessageSend {
     pub content: String,
     /// `text` when absent; a word of at most 32 of `a-z0-9_`.
@@ -74,6 +76,12 @@ pub struct MessageSend {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub attachments: Vec<AttachmentId>,
+    /// The name that someone not signed in gives; only a dialect sets it.
+    #[serde(skip)]
+    pub sender_name: Option<String>,
+    /// Whether an empty text is a message too, as older clients have it; only a dialect sets it.
+    #[serde(skip)]
+    pub may_be_blank: bool,
 }
 
 /// Change the text of one's own message.
@@ -202,6 +210,8 @@ pub enum Command {
     ConversationChange(ConversationChange),
     ConversationJoin(Membership),
     ConversationLeave(Membership),
+    /// What only older clients ask for; no frame of the native protocol can say it.
+    Older(OlderCommand),
     Talk(TalkCommand),
     Room(RoomCommand),
     Look(Look),

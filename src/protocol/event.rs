@@ -3,6 +3,7 @@
 pub mod call;
 pub mod dispatch;
 pub mod inbox;
+pub mod older;
 pub mod people;
 pub mod report;
 pub mod talk;
@@ -18,11 +19,13 @@ use crate::ids::{MessageId, UserId};
 use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::inbox::InboxEvent;
+use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::event::report::ReportEvent;
 use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::dashboard::DashboardView;
+use crate::protocol::views::positions::PositionView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
 /// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
@@ -73,6 +76,11 @@ pub enum EventBody {
         joined: Vec<PersonView>,
         left: Vec<PersonView>,
     },
+    /// Ephemeral; where units are now. Published for one unit at a time; listeners get those of a
+    /// moment in one frame.
+    Positions {
+        positions: Vec<PositionView>,
+    },
     /// Ephemeral; what a member told whoever is here.
     Published {
         event: String,
@@ -81,6 +89,8 @@ pub enum EventBody {
     },
     /// On a person's inbox: their notifications.
     Inbox(InboxEvent),
+    /// Ephemeral; for clients of older systems alone.
+    Older(OlderEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
     /// On the boards.
@@ -93,6 +103,29 @@ pub enum EventBody {
 }
 
 impl EventBody {
+    /// Of which thing this is the newest value, on topics that keep one for each thing.
+    pub fn key(&self) -> i64 {
+        match self {
+            Self::Positions { positions } => positions.first().map_or(0, |one| one.unit.0),
+            _ => 0,
+        }
+    }
+
+    /// Newest values of several things, told as one event; `None` when there are no words for that.
+    pub fn joined(bodies: &[&Self]) -> Option<Self> {
+        let mut joined = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let Self::Positions { positions } = body else { return None };
+            joined.extend(positions.iter().cloned());
+        }
+        (!joined.is_empty()).then_some(Self::Positions { positions: joined })
+    }
+
+    /// Whether the native protocol has words for it; if not, only dialects hear it.
+    pub fn is_native(&self) -> bool {
+        !matches!(self, Self::Older(_))
+    }
+
     /// The `type` on the wire; also what the journal keeps.
     pub fn name(&self) -> &'static str {
         match self {
@@ -109,9 +142,11 @@ impl EventBody {
             Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
+            Self::Positions { .. } => "positions",
             Self::Published { .. } => "topic.published",
             Self::Inbox(event) => event.name(),
             Self::Dashboard(_) => "dashboard",
+            Self::Older(event) => event.name(),
             Self::People(event) => event.name(),
             Self::Dispatch(event) => event.name(),
             Self::Call(event) => event.name(),

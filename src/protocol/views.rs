@@ -10,10 +10,13 @@ pub mod dispatch;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;
+pub mod positions;
 pub mod report;
 pub mod rooms;
 pub mod search;
 pub mod talk;
+
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
@@ -22,16 +25,44 @@ use utoipa::ToSchema;
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::protocol::views::attachment::AttachmentView;
+use crate::protocol::views::dashboard::DashboardView;
+use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
+use crate::protocol::views::inbox::InboxSnapshot;
 use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 
 /// A person, as others in a room see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PersonView {
     #[schema(value_type = String)]
     pub id: UserId,
     pub username: String,
     /// What to show; the username when no display name is set.
     pub display_name: String,
+    /// For dialects whose clients need more names; never on the native wire.
+    #[serde(skip)]
+    pub profile: Option<Arc<Profile>>,
+}
+
+/// Two views are the same when they show the same.
+impl PartialEq for PersonView {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.username, &self.display_name)
+            == (other.id, &other.username, &other.display_name)
+    }
+}
+
+/// More of a person than the native protocol shows to others; only what a dialect's clients need
+/// is written, and only where they may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    pub first_name: Box<str>,
+    pub last_name: Box<str>,
+    pub email: Box<str>,
+    pub phone: Option<Box<str>>,
+    /// One of the four that decide.
+    pub role: Box<str>,
+    /// For display only (student, teacher …); decides nothing.
+    pub title: Box<str>,
 }
 
 /// The excerpt of the message that a reply answers.
@@ -54,8 +85,11 @@ pub struct MessageView {
     pub conversation: ConversationId,
     /// Its position in the topic's journal.
     pub seq: i64,
-    /// `null` once the account is erased.
+    /// `null` once the account is erased, and for a message of someone not signed in.
     pub sender: Option<PersonView>,
+    /// The name that someone not signed in gave; nobody has checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_name: Option<String>,
     pub message_type: String,
     pub content: String,
     pub reply_to: Option<ReplyView>,
@@ -231,6 +265,17 @@ pub struct ChatSnapshot {
     pub muted_until: Option<NaiveDateTime>,
     /// The pinned messages, the newest pin first.
     pub pins: Vec<MessageView>,
+}
+
+/// What a subscriber starts from, by kind of topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Snapshot {
+    Chat(ChatSnapshot),
+    Inbox(InboxSnapshot),
+    Dashboard(DashboardView),
+    Board(BoardSnapshot),
+    Unit(Box<UnitSnapshot>),
 }
 
 /// A page of messages, oldest first.

@@ -82,7 +82,8 @@ fn post(to: &Conversation, sender: &PersonView, content: &str) -> NewPost {
     NewPost {
         conversation: to.id,
         topic: to.topic_id,
-        sender: sender.clone(),
+        sender: Some(sender.clone()),
+        sender_name: None,
         client_id: None,
         message_type: "text".to_owned(),
         content: content.to_owned(),
@@ -511,7 +512,7 @@ impl Model {
     /// Checks one outcome against the rules and remembers what it made.
     fn check(&mut self, post: &NewPost, outcome: &Posted) {
         let home = post.conversation.0;
-        let key = post.client_id.clone().map(|id| (post.sender.id, home, id));
+        let key = post.client_id.clone().map(|id| (post.sender_id().unwrap(), home, id));
         if let Some(&(id, seq)) = key.as_ref().and_then(|key| self.firsts.get(key)) {
             assert_eq!(*outcome, Posted::Repeat { id, seq });
             return;

@@ -52,7 +52,8 @@ fn group(conn: &mut DbConn, owner: &PersonView) -> Group {
     let template = NewPost {
         conversation: made.id,
         topic: made.topic_id,
-        sender: owner.clone(),
+        sender: Some(owner.clone()),
+        sender_name: None,
         client_id: None,
         message_type: "text".to_owned(),
         content: String::new(),

@@ -173,7 +173,7 @@ impl Job for DispatchJob {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(outcome) => {
                 self.reply.send_with(Ok(outcome.answer), &mut aftermath.replies);
-                aftermath.publish(&outcome.events);
+                aftermath.publish(outcome.events);
                 for (topic, user) in outcome.unseated {
                     let refusal = Refusal::forbidden("you are no longer of this crew");
                     aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });

@@ -1,11 +1,11 @@
 //! What a board and a crew's device start from.
 
-use crate::actors::mail::{Answer, answer};
 use crate::ids::{IncidentId, UnitId};
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
 use crate::models::{hospital, incident, incident_views, mayday, order, unit};
 use crate::protocol::topic::Topic;
+use crate::protocol::views::Snapshot;
 use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
 use crate::protocol::views::hospitals::HospitalView;
 
@@ -13,10 +13,10 @@ use crate::protocol::views::hospitals::HospitalView;
 ///
 /// # Errors
 /// When the database failed.
-pub fn of(conn: &mut DbConn, topic: &Topic) -> Result<Option<Answer>, StoreError> {
+pub fn of(conn: &mut DbConn, topic: &Topic) -> Result<Option<Snapshot>, StoreError> {
     match topic {
-        Topic::Board => Ok(Some(answer(&board(conn)?))),
-        Topic::Unit(unit) => Ok(of_unit(conn, *unit)?.map(|snapshot| answer(&snapshot))),
+        Topic::Board => Ok(Some(Snapshot::Board(board(conn)?))),
+        Topic::Unit(unit) => Ok(of_unit(conn, *unit)?.map(Box::new).map(Snapshot::Unit)),
         _ => Ok(None),
     }
 }

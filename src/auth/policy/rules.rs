@@ -14,13 +14,15 @@ const INVITED: Who = Who::Relation(Relation::Invited);
 const AUTHOR: Who = Who::Relation(Relation::Author);
 const ADMIN: Who = Who::Relation(Relation::Admin);
 const OWNER: Who = Who::Relation(Relation::Owner);
+const GUEST: Who = Who::Anyone(Relation::Guest);
 const VISITOR: Who = Who::Relation(Relation::Visitor);
 const ONESELF: Who = Who::Relation(Relation::Oneself);
 const CONTACT: Who = Who::Relation(Relation::Contact);
 const BARRED: Who = Who::Relation(Relation::Barred);
 const CREW: Who = Who::Relation(Relation::Crew);
 
-const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
+const READERS: &[Who] = &[GUEST, VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
+const POSTERS: &[Who] = &[GUEST, VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const REACTORS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
@@ -54,7 +56,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Subscribe, READERS),
     (TopicKind::Chat, Action::Read, READERS),
-    (TopicKind::Chat, Action::Post, SPEAKERS),
+    (TopicKind::Chat, Action::Post, POSTERS),
     (TopicKind::Chat, Action::Edit, &[AUTHOR]),
     (TopicKind::Chat, Action::Delete, &[AUTHOR, ADMIN, OWNER]),
     (TopicKind::Chat, Action::MarkRead, MEMBERS_OR_BARRED),

@@ -83,7 +83,8 @@ fn post(to: &Conversation, sender: &PersonView) -> NewPost {
     NewPost {
         conversation: to.id,
         topic: to.topic_id,
-        sender: sender.clone(),
+        sender: Some(sender.clone()),
+        sender_name: None,
         client_id: None,
         message_type: "text".to_owned(),
         content: "x".repeat(100),

@@ -196,6 +196,7 @@ fn identity(person: &PersonView) -> Identity {
         carrier: Carrier::Opaque,
         login: None,
         expires_at: None,
+        profile: None,
     }
 }
 
@@ -204,7 +205,8 @@ fn post(dice: &mut Dice, homes: &[Conversation], writers: &[PersonView]) -> NewP
     NewPost {
         conversation: home.id,
         topic: home.topic_id,
-        sender: writers[dice.below(writers.len())].clone(),
+        sender: Some(writers[dice.below(writers.len())].clone()),
+        sender_name: None,
         client_id: None,
         message_type: "text".to_owned(),
         content: text(dice),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::NotificationId;
-use crate::protocol::views::PersonView;
+use crate::protocol::views::{ConversationEntry, PersonView};
 
 /// How much a notification matters, from least to most. An urgent one breaks quiet hours and
 /// preferences.
@@ -170,4 +170,15 @@ pub struct PreferencesView {
     /// By type; one that is not named is loud.
     pub types: BTreeMap<String, Loudness>,
     pub quiet_hours: Option<QuietHours>,
+}
+
+/// What an inbox's reader starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct InboxSnapshot {
+    pub conversations: Vec<ConversationEntry>,
+    pub notifications: Vec<NotificationView>,
+    /// Whether there are older notifications.
+    pub more: bool,
+    #[serde(flatten)]
+    pub counts: InboxCounts,
 }

@@ -9,7 +9,10 @@ pub mod child;
 pub mod dispatch;
 pub mod engines;
 pub mod history;
+pub mod older;
+pub mod pages;
 pub mod people;
+
 pub mod rest;
 pub mod seeded;
 pub mod server;

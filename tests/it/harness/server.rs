@@ -18,6 +18,8 @@ use super::socket::{PATIENCE, until};
 /// A running server and its database.
 pub struct Server {
     pub address: SocketAddr,
+    /// All addresses, as BIND names them.
+    pub addresses: Vec<SocketAddr>,
     pub house: Arc<House>,
     stop: watch::Sender<Stop>,
     thread: Option<JoinHandle<Result<(), String>>>,
@@ -44,17 +46,18 @@ impl Server {
             .spawn(move || {
                 actix::System::new().block_on(async move {
                     let running = boot::start(config, ServeOptions { migrate: true }).await?;
-                    let address = running.addresses[0];
+                    let addresses = running.addresses.clone();
                     let house = Arc::clone(&running.house);
-                    drop(sender.send((address, house, running.stopper())));
+                    drop(sender.send((addresses, house, running.stopper())));
                     running.finish().await
                 })
             })
             .unwrap();
-        let Ok((address, house, stop)) = started.await else {
+        let Ok((addresses, house, stop)) = started.await else {
             panic!("the server did not start: {:?}", thread.join());
         };
-        Self { address, house, stop, thread: Some(thread), database: Some(database) }
+        let address = addresses[0];
+        Self { address, addresses, house, stop, thread: Some(thread), database: Some(database) }
     }
 
     /// One more process on the database of another, which must outlive it.

@@ -8,10 +8,10 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// How long anything may take before a story fails. Generous: machines are busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,6 +52,20 @@ impl Socket {
         let protocol = response.headers().get("sec-websocket-protocol");
         let protocol = protocol.map(|value| value.to_str().unwrap().to_owned());
         Self { stream, passed: VecDeque::new(), ended: None, asked: 0, protocol }
+    }
+
+    /// The status with which a handshake is refused before there is a socket.
+    pub async fn refused(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> u16 {
+        let mut request = format!("ws://{server}{path}").into_client_request().unwrap();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
+        }
+        let stream = TcpStream::connect(server).await.unwrap();
+        match tokio_tungstenite::client_async(request, stream).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            other => panic!("{path} was not refused: {:?}", other.map(|_| ())),
+        }
     }
 
     async fn read(&mut self) -> Option<Value> {
@@ -117,6 +131,11 @@ impl Socket {
     /// Frames of this type that have come so far and were not asked for.
     pub fn overheard(&self, kind: &str) -> Vec<Value> {
         self.passed.iter().filter(|frame| frame["type"] == kind).cloned().collect()
+    }
+
+    /// All frames that have come so far and were not asked for.
+    pub fn unheard(&self) -> Vec<Value> {
+        self.passed.iter().cloned().collect()
     }
 
     /// Forgets what was passed over.

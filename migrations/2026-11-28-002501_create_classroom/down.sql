@@ -1,0 +1,2 @@
+DROP TABLE locked_threads;
+DROP TABLE twin_sends;

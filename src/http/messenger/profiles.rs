@@ -1,0 +1,205 @@
+//! The messenger's profiles and settings over REST.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use crate::actors::lane::Fault;
+use crate::actors::people_reads;
+use crate::http::accounts as native;
+use crate::http::drf::{Fail, Fields, Told, path_id};
+use crate::http::messenger::accounts::of_account;
+use crate::http::messenger::{Caller, Viewer};
+use crate::http::state::State;
+use crate::ids::UserId;
+use crate::models::store::DbConn;
+use crate::models::user;
+use crate::protocol::command::Command;
+use crate::protocol::command::people::{PeopleCommand, ProfileChange, SettingsChange};
+use crate::protocol::dialect::face::Face;
+use crate::protocol::dialect::messenger::shapes;
+use crate::protocol::refusal::Refusal;
+
+/// Longest name, in characters.
+const NAME_CHARS: usize = 150;
+
+/// Oneself as one's own client reads it, and one's settings.
+///
+/// # Errors
+/// `not_found` when the account is gone.
+pub fn oneself(conn: &mut DbConn, viewer: &Viewer) -> Result<(Face, Value), Fault> {
+    let id = viewer.who.user;
+    let face = viewer.faces(conn, [id])?.remove(&id).ok_or_else(Refusal::not_found)?;
+    let settings = people_reads::settings(conn, id)?;
+    let privacy = people_reads::own(conn, id)?.privacy;
+    Ok((face, shapes::settings(id, &settings, privacy.show_read_receipts)))
+}
+
+/// Text that may be taken away: absent, `null`, or a value.
+fn clearable(fields: &Fields, name: &str) -> Result<Option<Option<String>>, Fail> {
+    match fields.0.contains_key(name) {
+        true => Ok(Some(fields.text(name)?)),
+        false => Ok(None),
+    }
+}
+
+/// Changes what of account and profile the fields name.
+///
+/// # Errors
+/// 400 naming the field.
+pub async fn apply(state: &State, who: &Caller, fields: &Fields) -> Result<(), Fail> {
+    let account = user::ProfileChange {
+        first_name: fields.short_text("first_name", NAME_CHARS)?,
+        last_name: fields.short_text("last_name", NAME_CHARS)?,
+        display_name: fields.short_text("display_name", NAME_CHARS)?,
+        email: fields.text("email")?,
+        phone: clearable(fields, "phone_number")?,
+        ..user::ProfileChange::default()
+    };
+    let profile = ProfileChange {
+        avatar: None,
+        status_message: fields.text("status_message")?,
+        bio: fields.text("bio")?,
+        website: fields.text("website")?,
+        date_of_birth: clearable(fields, "date_of_birth")?,
+        country: fields.text("country")?,
+        city: fields.text("city")?,
+        show_phone_number: fields.flag("show_phone_number")?,
+        show_last_seen: fields.flag("show_last_seen")?,
+        show_profile_photo: fields.flag("show_profile_photo")?,
+        show_read_receipts: None,
+        allow_calls: fields.flag("allow_calls")?,
+        allow_group_invite: fields.flag("allow_group_invite")?,
+    };
+    if profile != ProfileChange::default() {
+        ask(state, who, PeopleCommand::ProfileChange(profile)).await?;
+    }
+    native::apply(state, who.user, account).await.map_err(of_account)?;
+    Ok(())
+}
+
+/// Does a command about oneself.
+pub(super) async fn ask(
+    state: &State,
+    who: &Caller,
+    command: PeopleCommand,
+) -> Result<(), Refusal> {
+    let command = Command::People(command);
+    state.house.perform(Arc::clone(&who.0), None, command).await.map(|_| ())
+}
+
+/// One's own profile.
+pub async fn me(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = state.house.lane.read(move |conn| {
+        let (face, settings) = oneself(conn, &viewer)?;
+        Ok(shapes::profile(&face, Some(settings), &viewer.base))
+    });
+    Ok(HttpResponse::Ok().json(read.await?))
+}
+
+/// Changes one's own profile.
+pub async fn change(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+    fields: Fields,
+) -> Told {
+    apply(&state, &who, &fields).await?;
+    me(state, request, who).await
+}
+
+/// Someone's profile, as far as they show it.
+pub async fn show(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+    path: web::Path<String>,
+) -> Told {
+    let id: UserId = path_id(&path)?;
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = state.house.lane.read(move |conn| {
+        let face = viewer.faces(conn, [id])?.remove(&id);
+        Ok(face.map(|face| shapes::profile_for_others(&face, &viewer.base)))
+    });
+    match read.await? {
+        Some(shown) => Ok(HttpResponse::Ok().json(shown)),
+        None => Err(Fail::with(StatusCode::NOT_FOUND, json!({"error": "User not found"}))),
+    }
+}
+
+/// One's settings.
+pub async fn settings(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = state.house.lane.read(move |conn| Ok(oneself(conn, &viewer)?.1));
+    Ok(HttpResponse::Ok().json(read.await?))
+}
+
+fn check_choice(fields: &Fields, name: &str, choices: &[&str]) -> Result<Option<String>, Fail> {
+    let chosen = fields.text(name)?;
+    match chosen.as_deref().filter(|word| !choices.contains(word)) {
+        Some(word) => Err(Fail::no_choice(name, word)),
+        None => Ok(chosen),
+    }
+}
+
+/// Changes one's settings; names that are none of them are passed over.
+pub async fn change_settings(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+    fields: Fields,
+) -> Told {
+    let change = SettingsChange {
+        enable_notifications: fields.flag("enable_notifications")?,
+        notification_sound: fields.flag("notification_sound")?,
+        message_preview: fields.flag("message_preview")?,
+        enter_to_send: fields.flag("enter_to_send")?,
+        auto_download_photos: fields.flag("auto_download_photos")?,
+        auto_download_videos: fields.flag("auto_download_videos")?,
+        auto_download_files: fields.flag("auto_download_files")?,
+        two_factor_enabled: fields.flag("two_factor_enabled")?,
+        show_typing_indicator: fields.flag("show_typing_indicator")?,
+        theme: check_choice(&fields, "theme", &["light", "dark", "auto"])?,
+        font_size: check_choice(&fields, "font_size", &["small", "medium", "large"])?,
+        language: fields.text("language")?,
+    };
+    ask(&state, &who, PeopleCommand::SettingsChange(change)).await?;
+    let receipts = fields.flag("show_read_receipts")?;
+    if receipts.is_some() {
+        let change = ProfileChange { show_read_receipts: receipts, ..ProfileChange::default() };
+        ask(&state, &who, PeopleCommand::ProfileChange(change)).await?;
+    }
+    settings(state, request, who).await
+}
+
+/// Puts one's settings back to what they were at first.
+pub async fn reset(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
+    ask(&state, &who, PeopleCommand::SettingsReset).await?;
+    let change = ProfileChange { show_read_receipts: Some(true), ..ProfileChange::default() };
+    ask(&state, &who, PeopleCommand::ProfileChange(change)).await?;
+    settings(state, request, who).await
+}
+
+/// Registers these routes below `prefix`.
+pub fn configure(cfg: &mut web::ServiceConfig, prefix: &str) {
+    let at = |path: &str| format!("{prefix}{path}");
+    let own = |path: &str| {
+        web::resource(at(path))
+            .route(web::get().to(settings))
+            .route(web::patch().to(change_settings))
+            .route(web::put().to(change_settings))
+    };
+    cfg.service(
+        web::resource(at("/profile/me"))
+            .route(web::get().to(me))
+            .route(web::patch().to(change))
+            .route(web::put().to(change)),
+    )
+    .route(&at("/profile/{id}"), web::get().to(show))
+    .service(own("/settings"))
+    .service(own("/settings/me"))
+    .route(&at("/settings/reset"), web::post().to(reset));
+}

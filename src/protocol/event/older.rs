@@ -1,0 +1,26 @@
+//! What only clients of older systems are told. Ephemeral; the native protocol has no frame for it.
+
+use serde::Serialize;
+
+use crate::ids::{MessageId, UserId};
+use crate::protocol::views::PersonView;
+
+/// Something that dialects alone hear of.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum OlderEvent {
+    /// A socket of someone is in the room, or no longer: by socket, not by person.
+    Seat { user: PersonView, taken: bool },
+    /// Someone has read everything up to a message, or says so though they had before, or of none.
+    Read { user: UserId, message: Option<MessageId> },
+}
+
+impl OlderEvent {
+    /// The name, for people; it is on no wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Seat { .. } => "older.seat",
+            Self::Read { .. } => "older.read",
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The messenger's page, moved here by a host name: two browsers, the documents' console lines, and
+//! a restart in mid-talk.
+
+use serde_json::{Value, json};
+use switchboard::boot::Stop;
+
+use crate::harness::browser::Browser;
+use crate::harness::pages::Pages;
+use crate::harness::server::Server;
+
+/// Opens the page and signs someone up; their number.
+async fn arrives(browser: &mut Browser, pages: &Pages, server: &Server, name: &str) -> i64 {
+    browser.visits(pages.address, &pages.path("messenger", server.address)).await;
+    let user = browser.runs(&format!("signUp('{name}', 'Test@123')")).await;
+    assert_eq!(user["username"], name);
+    user["id"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn two_browsers_talk_over_the_messengers_page_and_come_back_after_a_restart() {
+    let (Some(mut alice), Some(mut bob)) = (Browser::open().await, Browser::open().await) else {
+        return;
+    };
+    let server = Server::start_with(&[("restart_spread", "10ms")]).await;
+    let address = server.address;
+    let pages = Pages::serve().await;
+    arrives(&mut alice, &pages, &server, "alice").await;
+    let id = arrives(&mut bob, &pages, &server, "bob").await;
+    let direct = format!(
+        "call('POST', '/chat/conversations/create-direct/', {{user_id: {id}}}).then(
+            ({{answer}}) => connect(answer)).then(open).then(() => currentConversation.id)"
+    );
+    let conversation = alice.runs(&direct).await;
+    let joins = format!("(connect({{id: {conversation}}}), open().then(() => true))");
+    assert_eq!(bob.runs(&joins).await, true);
+
+    // The documents' checks, one statement at a time, in a page that is signed in.
+    let token = alice.runs("localStorage.getItem('access_token')").await;
+    assert!(token.as_str().unwrap().len() > 100, "a long token string");
+    alice.runs("console.log(currentConversation)").await;
+    assert_eq!(alice.runs("currentConversation.id").await, conversation);
+    alice.runs("ping()").await;
+    let alive = "holds(() => log.includes('Received pong - connection alive'))";
+    assert_eq!(alice.runs(alive).await, true);
+    assert_eq!(alice.runs("socket.readyState").await, 1, "OPEN");
+
+    alice.runs("say('Hello!')").await;
+    for browser in [&mut alice, &mut bob] {
+        assert_eq!(browser.runs("holds(() => lines().includes('alice: Hello!'))").await, true);
+    }
+    bob.runs("socket.send(JSON.stringify({type: 'typing', is_typing: true}))").await;
+    let typing = "holds(() => document.getElementById('typing').textContent)";
+    assert_eq!(alice.runs(typing).await, "bob is typing");
+
+    server.begins_to_stop(Stop::Restart);
+    let database = server.stops().await;
+    let bind = address.to_string();
+    let server = Server::start_on(database, &[("bind", bind.as_str())]).await;
+    assert_eq!(server.address, address);
+    for browser in [&mut alice, &mut bob] {
+        let back = "holds(() => log.filter((line) => line.startsWith('Connected')).length > 1)";
+        assert_eq!(browser.runs(back).await, true, "it comes back by itself");
+    }
+    bob.runs("say('And here we are again')").await;
+    for browser in [&mut alice, &mut bob] {
+        let again = "holds(() => lines().length > 1).then(() => lines())";
+        let told = ["alice: Hello!", "bob: And here we are again"];
+        assert_eq!(browser.runs(again).await, json!(told), "everything once, in order");
+        let strange = "log.filter((line) => line.startsWith('unknown'))";
+        assert_eq!(browser.runs(strange).await, json!([]), "no frame it does not know");
+    }
+
+    // Signing in anew, as the documents say for an expired token.
+    alice.runs("localStorage.removeItem('access_token')").await;
+    alice.runs("localStorage.removeItem('refresh_token')").await;
+    let refused = alice.runs("call('GET', '/auth/user/').then(({status}) => status)").await;
+    assert_eq!(refused, 401);
+    let user = alice.runs("signIn('alice', 'Test@123')").await;
+    assert_eq!(user["username"], "alice");
+    server.stops().await;
+}
+
+#[tokio::test]
+async fn a_page_of_another_host_may_ask_in_development_and_sees_why_it_was_refused() {
+    let Some(mut browser) = Browser::open().await else { return };
+    let server = Server::start().await;
+    let pages = Pages::serve().await;
+    arrives(&mut browser, &pages, &server, "alice").await;
+    let ends = |path: &str| {
+        format!(
+            "new Promise((done) => {{
+                const socket = new WebSocket(`${{WS_URL}}{path}`);
+                socket.onclose = ({{code, wasClean}}) => done({{code, wasClean}});
+            }})"
+        )
+    };
+    let own = "?token=${encodeURIComponent(localStorage.getItem('access_token'))}";
+    for (path, code) in [
+        ("/ws/conversations/1/".to_owned(), 4001),
+        ("/ws/chat/1/?token=a.b.c".to_owned(), 4001),
+        (format!("/ws/chat/424242/{own}"), 4003),
+    ] {
+        let ended: Value = browser.runs(&ends(&path)).await;
+        assert_eq!(ended, json!({"code": code, "wasClean": true}), "{path}");
+    }
+    let allowed = "fetch(`${API_URL}/auth/user/`, {method: 'OPTIONS'}).then(({ok}) => ok)";
+    assert_eq!(browser.runs(allowed).await, true);
+    server.stops().await;
+}
