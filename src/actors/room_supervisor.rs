@@ -9,7 +9,6 @@ use crate::actors::authorize::require;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
-use crate::actors::notify::posts::Hearing;
 use crate::actors::post::{self, PostJob};
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
@@ -45,11 +44,8 @@ impl RoomSupervisor {
         if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
             return reply.send(Err(refusal));
         }
-        let hearing = Hearing {
-            presence: Arc::clone(&house.presence),
-            members_max: house.settings.notify_members_max,
-        };
-        house.lane.submit(Box::new(PostJob::new(who, topic, send, reply, hearing)));
+        let job = PostJob::new(who, topic, send, Arc::clone(house), reply);
+        house.lane.submit(Box::new(job));
     }
 
     fn signal_typing(&mut self, perform: Perform, on: bool, ctx: &mut Context<Self>) {
@@ -102,8 +98,8 @@ impl Handler<Perform> for RoomSupervisor {
             }
             command => {
                 let Perform { who, topic, reply, .. } = perform;
-                let limit = house.settings.message_bytes;
-                house.lane.submit(Box::new(CommandJob::new(who, topic, command, limit, reply)));
+                let job = CommandJob::new(who, topic, command, Arc::clone(&house), reply);
+                house.lane.submit(Box::new(job));
             }
         }
     }
