@@ -36,3 +36,17 @@ pub fn active_ids(
     }
     Ok(query.load(conn)?)
 }
+
+/// Up to `limit` active accounts of a role, in the order they were made.
+pub fn active_with_role(
+    conn: &mut DbConn,
+    role: Role,
+    limit: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    Ok(users::table
+        .filter(users::role.eq(role.as_str()).and(users::is_active.eq(true)))
+        .order(users::id)
+        .limit(limit)
+        .select(users::id)
+        .load(conn)?)
+}

@@ -1,8 +1,8 @@
 //! Notifications of messages: to those mentioned, and to members whom no socket of theirs lets
 //! hear the conversation.
 //!
-//! On the busiest path of the server: a message to a public room that mentions nobody costs nothing, one to a
-//! conversation whose members all listen costs its batch one query.
+//! On the busiest path of the server: a message to a public room that mentions nobody costs
+//! nothing, one to a conversation whose members all listen costs its batch one query.
 
 use std::collections::{BTreeMap, HashSet};
 
