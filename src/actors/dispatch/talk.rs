@@ -9,7 +9,7 @@ use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::incident::Incident;
 use crate::models::membership;
-use crate::models::recipients;
+use crate::models::{recipients, user};
 use crate::protocol::event::EventBody;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationKind, MemberRole, MemberView};
