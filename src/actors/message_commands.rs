@@ -5,7 +5,7 @@ use crate::actors::chat_commands::{Effect, Noted, note};
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::actors::mail::person;
-use crate::actors::notify::posts::{QUOTE_CHARS, quoted_message};
+use crate::actors::notify::posts::{self, QUOTE_CHARS, Said, quoted_message};
 use crate::actors::notify::{self, cut};
 use crate::actors::post::{check_content, mentioned};
 use crate::actors::replay::Delta;
@@ -236,7 +236,12 @@ pub fn forward(
         return Err(Refusal::internal().into());
     };
     let done = Forwarded { id: view.id, seq: view.seq, topic: admission.topic.clone() };
-    let seq = Some(view.seq);
-    let event = Event { topic: admission.topic, seq, at, body: EventBody::MessageNew(view) };
-    Ok(Effect::with_event(&done, event))
+    let said = Said { conversation: to, topic: &admission.topic, message: &view };
+    let mut notices = Vec::new();
+    posts::notify_of(conn, house, &[said], &mut notices)?;
+    let (topic, seq) = (admission.topic.clone(), Some(view.seq));
+    let event = Event { topic, seq, at, body: EventBody::MessageNew(view) };
+    let mut effect = Effect::with_event(&done, event);
+    effect.events.extend(notices);
+    Ok(effect)
 }

@@ -3,7 +3,6 @@
 //! The one place that makes them: chat, membership, calls and dispatch call [`notify`] with the
 //! writer's connection, so that a notification is committed with what it is about, or not at all.
 
-pub mod mention;
 pub mod posts;
 pub mod quiet;
 

@@ -12,7 +12,7 @@ use crate::actors::authorize::{self, Admission};
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
-use crate::actors::notify::posts::{self, Hearing, Said};
+use crate::actors::notify::posts::{self, Said};
 use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -420,7 +420,7 @@ fn notices(
         })
         .collect();
     if let (Some(post), false) = (posts.first(), said.is_empty()) {
-        posts::notify_of(conn, &Hearing::of(&post.house), &said, &mut events)?;
+        posts::notify_of(conn, &post.house, &said, &mut events)?;
     }
     Ok(events)
 }

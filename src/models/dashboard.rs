@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
-use diesel::dsl::{count_star, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -13,6 +13,7 @@ use crate::models::error::StoreError;
 use crate::models::schema::connection_attempts as attempts;
 use crate::models::schema::{conversations, journal, memberships, messages, topics, users};
 use crate::models::store::{DbConn, on_engine};
+use crate::models::unread::UNREAD;
 use crate::models::user::StoredRole;
 
 /// The roles of these people; accounts that are gone are left out.
@@ -31,22 +32,19 @@ pub fn unread(
     conn: &mut DbConn,
     people: &[UserId],
 ) -> Result<HashMap<UserId, (i64, i64)>, StoreError> {
-    let distinct = "COUNT(DISTINCT messages.conversation_id)";
-    let by_others = messages::sender_id
-        .is_null()
-        .or(messages::sender_id.assume_not_null().ne(memberships::user_id));
-    let rows: Vec<(UserId, i64, i64)> = memberships::table
-        .inner_join(
-            messages::table.on(messages::conversation_id
-                .eq(memberships::conversation_id)
-                .and(messages::seq.gt(memberships::read_seq))),
-        )
+    let rows: Vec<(UserId, i64)> = memberships::table
+        .inner_join(conversations::table)
         .filter(memberships::user_id.eq_any(people))
-        .filter(messages::deleted_at.is_null().and(by_others))
-        .group_by(memberships::user_id)
-        .select((memberships::user_id, count_star(), sql::<BigInt>(distinct)))
+        .filter(conversations::posted.gt(memberships::read_number))
+        .select((memberships::user_id, sql::<BigInt>(UNREAD)))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(user, count, talks)| (user, (count, talks))).collect())
+    let mut unread: HashMap<UserId, (i64, i64)> = HashMap::new();
+    for (user, count) in rows.into_iter().filter(|(_, count)| *count > 0) {
+        let (messages, talks) = unread.entry(user).or_default();
+        *messages += count;
+        *talks += 1;
+    }
+    Ok(unread)
 }
 
 /// How many conversations were written to at `since` or later.

@@ -1,4 +1,4 @@
-//! Whom something may be for: active accounts by name, by id or by role.
+//! Whom something may be for: active accounts by id or by role.
 
 use diesel::prelude::*;
 
@@ -7,15 +7,6 @@ use crate::ids::UserId;
 use crate::models::error::StoreError;
 use crate::models::schema::users;
 use crate::models::store::DbConn;
-
-/// The active accounts with these usernames, given as [`crate::models::user::name_key`] makes them.
-pub fn ids_of_names(conn: &mut DbConn, keys: &[String]) -> Result<Vec<UserId>, StoreError> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let named = users::username_key.eq_any(keys).and(users::is_active.eq(true));
-    Ok(users::table.filter(named).order(users::id).select(users::id).load(conn)?)
-}
 
 /// Those of these accounts that are active, by id.
 pub fn active_of(conn: &mut DbConn, ids: &[UserId]) -> Result<Vec<UserId>, StoreError> {
@@ -44,4 +35,18 @@ pub fn active_ids(
         query = query.filter(users::role.eq_any(names));
     }
     Ok(query.load(conn)?)
+}
+
+/// Up to `limit` active accounts of a role, in the order they were made.
+pub fn active_with_role(
+    conn: &mut DbConn,
+    role: Role,
+    limit: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    Ok(users::table
+        .filter(users::role.eq(role.as_str()).and(users::is_active.eq(true)))
+        .order(users::id)
+        .limit(limit)
+        .select(users::id)
+        .load(conn)?)
 }

@@ -173,6 +173,8 @@ async fn a_public_room_notifies_those_it_mentions_and_nobody_else() {
     assert_eq!(ada_1.asks("conversation.create", None, wish).await["type"], "ok");
     ada_1.joins("chat:agora").await;
     let (mut bob_1, mut eve_1) = (device(&bob).await, device(&eve).await);
+    bob_1.does("conversation.join", "chat:agora", json!({})).await;
+    eve_1.does("conversation.join", "chat:agora", json!({})).await;
     bob_1.joins("chat:agora").await;
     ada_1.says("chat:agora", "good morning").await;
     ada_1.says("chat:agora", "mail me: eve@example.org, @Bob and @ada").await;

@@ -1,23 +1,21 @@
 //! Notifications of messages: to those mentioned, and to members whom no socket of theirs lets
 //! hear the conversation.
 //!
-//! On the busiest path of the server: a message to a public room costs a search for `@`, one to a
-//! conversation whose members all listen costs its batch one query.
+//! On the busiest path of the server: a message to a public room that mentions nobody costs
+//! nothing, one to a conversation whose members all listen costs its batch one query.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::actors::house::House;
-use crate::actors::notify::{Notice, cut, mention, notify};
-use crate::actors::presence::SharedPresence;
+use crate::actors::notify::{Notice, cut, notify};
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
+use crate::models::membership;
 use crate::models::store::DbConn;
-use crate::models::{membership, recipients};
 use crate::protocol::event::Event;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::inbox::{ObjectView, Priority};
@@ -27,22 +25,6 @@ use crate::protocol::views::{ConversationKind, MessageView};
 pub const QUOTE_CHARS: usize = 140;
 /// The type of messages that nobody wrote.
 const SYSTEM: &str = "system";
-
-/// By which it is known who hears a conversation.
-#[derive(Debug, Clone)]
-pub struct Hearing {
-    pub presence: Arc<SharedPresence>,
-    /// In conversations with more members only mentions notify.
-    pub members_max: i64,
-}
-
-impl Hearing {
-    /// What this house knows of who hears.
-    pub fn of(house: &House) -> Self {
-        let members_max = house.settings.notify_members_max;
-        Self { presence: Arc::clone(&house.presence), members_max }
-    }
-}
 
 /// One stored message and where it stands.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +39,7 @@ impl Said<'_> {
     /// Whether somebody may have to be told.
     pub fn may_concern(&self) -> bool {
         let written = self.message.message_type != SYSTEM;
-        written && (!self.conversation.is_public || self.message.content.contains('@'))
+        written && (!self.conversation.is_public || !self.message.mentions.is_empty())
     }
 }
 
@@ -77,7 +59,7 @@ pub fn quoted_message(id: MessageId) -> ObjectView {
 /// When the database failed.
 pub fn notify_of(
     conn: &mut DbConn,
-    hearing: &Hearing,
+    house: &House,
     said: &[Said<'_>],
     events: &mut Vec<Event>,
 ) -> Result<(), StoreError> {
@@ -86,33 +68,31 @@ pub fn notify_of(
         talks.entry(said.conversation.id).or_default().push(*said);
     }
     for talk in talks.into_values() {
-        notify_of_talk(conn, hearing, &talk, events)?;
+        notify_of_talk(conn, house, &talk, events)?;
     }
     Ok(())
 }
 
 fn notify_of_talk(
     conn: &mut DbConn,
-    hearing: &Hearing,
+    house: &House,
     talk: &[Said<'_>],
     events: &mut Vec<Event>,
 ) -> Result<(), StoreError> {
     let Some(first) = talk.first() else { return Ok(()) };
-    let members = if first.conversation.is_public {
-        None
-    } else {
-        // One more than counts: too many members are told apart from just enough.
-        let limit = hearing.members_max.saturating_add(1);
-        Some(membership::audience(conn, first.conversation.id, limit)?)
-    };
-    let mentioned = mentions(conn, talk, members.as_deref(), hearing, events)?;
-    let Some(members) = members else { return Ok(()) };
-    if i64::try_from(members.len()).unwrap_or(i64::MAX) > hearing.members_max {
+    let mentioned = mentions(conn, talk, events)?;
+    if first.conversation.is_public {
+        return Ok(());
+    }
+    let most = house.settings.notify_members_max;
+    // One more than counts: too many members are told apart from just enough.
+    let members = membership::audience(conn, first.conversation.id, most.saturating_add(1))?;
+    if i64::try_from(members.len()).unwrap_or(i64::MAX) > most {
         return Ok(());
     }
     let now = clock::now_naive();
     let deaf: Vec<UserId> = {
-        let presence = hearing.presence.lock();
+        let presence = house.presence.lock();
         let muted = |until: Option<chrono::NaiveDateTime>| until.is_some_and(|until| until > now);
         let deaf = members.iter().filter(|(_, muted_until)| !muted(*muted_until));
         deaf.map(|(user, _)| *user)
@@ -143,33 +123,11 @@ fn notify_of_talk(
 fn mentions(
     conn: &mut DbConn,
     talk: &[Said<'_>],
-    members: Option<&[(UserId, Option<chrono::NaiveDateTime>)]>,
-    hearing: &Hearing,
     events: &mut Vec<Event>,
 ) -> Result<HashSet<(usize, UserId)>, StoreError> {
     let mut mentioned = HashSet::new();
     for (index, said) in talk.iter().enumerate() {
-        let names = match said.message.content.contains('@') {
-            true => mention::names(&said.message.content),
-            false => continue,
-        };
-        let mut people = recipients::ids_of_names(conn, &names)?;
-        let sender = said.message.sender.as_ref().map(|sender| sender.id);
-        people.retain(|user| Some(*user) != sender);
-        if let Some(members) = members {
-            let is_whole = i64::try_from(members.len()).unwrap_or(i64::MAX) <= hearing.members_max;
-            let listed = |user: &UserId| members.iter().any(|(member, _)| member == user);
-            let id = said.conversation.id;
-            let mut here = Vec::with_capacity(people.len());
-            for user in people {
-                // Of a conversation with very many members not all are listed.
-                if listed(&user) || (!is_whole && membership::membership(conn, id, user)?.is_some())
-                {
-                    here.push(user);
-                }
-            }
-            people = here;
-        }
+        let people: Vec<UserId> = said.message.mentions.iter().map(|person| person.id).collect();
         let notice = Notice { priority: Priority::High, ..notice("mention", *said) };
         notify(conn, &notice, &people, events)?;
         mentioned.extend(people.into_iter().map(|user| (index, user)));
