@@ -12,7 +12,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 
 use crate::actors::login_throttle::{Counted, LoginThrottle};
 use crate::auth::identity::NOBODY;
-use crate::ids::UserId;
+use crate::ids::{ConversationId, UserId};
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
 
@@ -44,6 +44,12 @@ pub fn ask(limiter: &DefaultDirectRateLimiter) -> Result<(), Refusal> {
         metrics::rate_limited("rate");
         Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
     })
+}
+
+/// So many within a window, all of them at once if need be; none when `count` is 0.
+fn within(count: u32, window: Duration) -> Option<Quota> {
+    let count = NonZeroU32::new(count)?;
+    Some(Quota::with_period(window / count.get())?.allow_burst(count))
 }
 
 fn millis(wait: Duration) -> u64 {
@@ -93,6 +99,10 @@ struct Refused {
 pub struct Limits {
     pub messages: Rate,
     pub connects: Rate,
+    /// Messages of one member in one conversation …
+    pub flood_messages: u32,
+    /// … within this window.
+    pub flood_window: Duration,
     /// Login attempts of one account or address …
     pub login_attempts: u32,
     /// … within this window.
@@ -109,6 +119,7 @@ pub struct Throttles {
     limits: Limits,
     messages: Keyed<UserId>,
     guests: Keyed<IpAddr>,
+    floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
     logins: LoginThrottle,
     open: Mutex<Open>,
@@ -157,6 +168,7 @@ impl Throttles {
             limits,
             messages: Keyed::new(limits.messages.quota()),
             guests: Keyed::new(limits.messages.quota()),
+            floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
             logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
@@ -179,6 +191,20 @@ impl Throttles {
     /// `rate_limited` with the wait.
     pub fn guest_message(&self, address: IpAddr) -> Result<(), Refusal> {
         self.guests.ask(&address)
+    }
+
+    /// One more message of a member in a conversation.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn flood(&self, user: UserId, conversation: ConversationId) -> Result<(), Refusal> {
+        if user == NOBODY {
+            return Ok(());
+        }
+        self.floods.ask(&(user, conversation)).map_err(|refusal| {
+            let message = "too many messages in this conversation; slow down";
+            Refusal { message: message.into(), ..refusal }
+        })
     }
 
     /// One more connection attempt of an address.
@@ -264,6 +290,7 @@ impl Throttles {
     pub fn tidy(&self) {
         self.messages.tidy();
         self.guests.tidy();
+        self.floods.tidy();
         self.connects.tidy();
         self.logins.tidy(Instant::now());
     }
