@@ -143,8 +143,8 @@ mod tests {
             edited_at: None,
             deleted: false,
             forwarded_from: None,
-            mentions: Vec::new(),
             reactions: Vec::new(),
+            mentions: Vec::new(),
             pinned: None,
         };
         let body = EventBody::MessageNew(message);
