@@ -42,14 +42,14 @@ pub struct MessageRow {
     pub edited_at: Option<NaiveDateTime>,
     pub deleted_at: Option<NaiveDateTime>,
     pub deleted_by: Option<UserId>,
-    /// The name that someone not signed in gave.
-    pub sender_name: Option<String>,
     /// The how manyth message of its conversation, from 1.
     pub number: i64,
     /// The message it was forwarded from, which may be gone.
     pub forward_of: Option<MessageId>,
     /// Who wrote that one, whose account may be gone.
     pub forward_sender: Option<UserId>,
+    /// The name that someone not signed in gave.
+    pub sender_name: Option<String>,
 }
 
 /// Where a forwarded message comes from.

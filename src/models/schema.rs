@@ -148,10 +148,10 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
-        sender_name -> Nullable<Text>,
         number -> BigInt,
         forward_of -> Nullable<BigInt>,
         forward_sender -> Nullable<BigInt>,
+        sender_name -> Nullable<Text>,
     }
 }
 
