@@ -5,11 +5,12 @@ use switchboard::ids::{MessageId, UserId};
 use switchboard::models::conversation::{self, Conversation, NewConversation};
 use switchboard::models::discover;
 use switchboard::models::invite::{self, NewInvite};
-use switchboard::models::membership::{self, Mark};
+use switchboard::models::membership;
 use switchboard::models::mention;
 use switchboard::models::message::{self, Forward, NewPost, Posted};
 use switchboard::models::pin;
 use switchboard::models::reaction;
+use switchboard::models::receipt::{self, Mark};
 use switchboard::models::store::{DbConn, Store};
 use switchboard::models::unread::{self, Unread};
 use switchboard::models::user::{self, NewUser};
@@ -283,7 +284,7 @@ fn marks_move_forward_and_say_whom_a_message_has_reached() {
             assert!(membership::mark_read(conn, group.id, carl.id, one.seq).unwrap());
             let reached = |conn: &mut DbConn, mark, seq| -> Vec<UserId> {
                 let wish = (mark, seq);
-                let list = membership::reached(conn, group.id, wish, Some(anna.id), 10).unwrap();
+                let list = receipt::reached(conn, group.id, wish, Some(anna.id), 10).unwrap();
                 assert!(list.iter().all(|receipt| receipt.at.is_some()));
                 list.into_iter().map(|receipt| receipt.user.id).collect()
             };
@@ -295,7 +296,7 @@ fn marks_move_forward_and_say_whom_a_message_has_reached() {
                 list.iter().map(|member| member.read_seq).collect()
             };
             assert_eq!(marks(conn, anna), [0, 0, one.seq]);
-            user::share_receipts(conn, carl.id, false).unwrap();
+            receipt::share(conn, carl.id, false).unwrap();
             let none: [UserId; 0] = [];
             assert_eq!(reached(conn, Mark::Read, one.seq), none);
             assert_eq!(marks(conn, anna), [0, 0, 0]);
