@@ -150,12 +150,12 @@ fn only_members_are_mentioned_and_reading_clears_the_count() {
             let group = room(conn, "group", &[&anna, &ben]);
             let names = ["ben".to_owned(), "carl".to_owned(), "nobody".to_owned()];
             let found = mention::members_called(conn, group.id, &names).unwrap();
-            assert_eq!(found, [ben.clone()], "carl is no member");
+            assert_eq!(found, std::slice::from_ref(&ben), "carl is no member");
             let mentions = NewPost { mentions: found, ..post(&group, &anna, "@ben") };
             let one = said(conn, mentions.clone());
             said(conn, post(&group, &anna, "no one"));
             let two = said(conn, mentions);
-            assert_eq!(seen(conn, one.id).mentions, [ben.clone()]);
+            assert_eq!(seen(conn, one.id).mentions, std::slice::from_ref(&ben));
             assert_eq!(left(conn, &group, &ben), (3, 2));
             assert_eq!(left(conn, &group, &anna), (0, 0));
             assert_eq!(left(conn, &group, &carl), (0, 0), "no member");
