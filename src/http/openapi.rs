@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, search,
-    sessions,
+    accounts, chat, contacts, diagnostics, invites, members, messages, passwords, people, profiles,
+    search, sessions, talk,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -78,6 +78,8 @@ struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
+    talk::Described::openapi,
+    invites::Described::openapi,
     profiles::Description::openapi,
     contacts::Description::openapi,
     search::Description::openapi,
