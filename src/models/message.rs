@@ -272,6 +272,7 @@ pub fn delete(
     mention::forget(conn, id)?;
     reaction::forget(conn, id)?;
     pin::remove(conn, id)?;
+    attachment::doom_of_message(conn, id, at)?;
     search::remove(conn, &[id])
 }
 
