@@ -11,14 +11,14 @@ use crate::actors::authorize::{self, Admission};
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
+use crate::actors::notify::posts::{self, Said};
 use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
-use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
+use crate::ids::{ConversationId, MessageId, UserId};
 use crate::layer::contract::{Delivery, Envelope};
 use crate::metrics::Metrics;
-use crate::models::attachment;
 use crate::models::error::StoreError;
 use crate::models::mention as rows;
 use crate::models::message::{self, NewPost, Posted};
@@ -107,6 +107,8 @@ pub struct PostJob {
 struct Stored {
     acknowledged: Acknowledged,
     event: Option<Event>,
+    /// Notifications of this post and of those before it in the same batch.
+    notices: Vec<Event>,
 }
 
 impl PostJob {
@@ -224,9 +226,10 @@ impl Job for PostJob {
             Err(refusal) => Err(refusal.clone()),
         };
         self.reply.send_with(replied, &mut aftermath.replies);
-        if let Ok(Stored { event: Some(event), .. }) = outcome {
+        if let Ok(Stored { event: Some(event), notices, .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
             aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+            aftermath.publish(&notices);
         }
     }
 
@@ -276,14 +279,19 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
     let mut known: HashMap<(Topic, UserId), Result<Admitted, Refusal>> = HashMap::new();
     let mut accepted = Vec::with_capacity(posts.len());
     let mut rows = Vec::with_capacity(posts.len());
-    let mut claimed = Claimed::new();
+    let mut claimed = attachments::Claimed::new();
     for (index, post) in posts.iter_mut().enumerate() {
         let admitted = match known.entry((post.topic.clone(), post.who.user)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(admit(conn, post)?),
         };
         let row = match admitted {
-            Ok(admitted) => match claim(conn, post, &admitted.admission, &mut claimed) {
+            Ok(admitted) => match attachments::claim(
+                    conn,
+                    (&post.who, &post.send),
+                    &admitted.admission,
+                    &mut claimed,
+                ) {
                 Ok(()) => post.new_post(conn, admitted),
                 Err(fault) => Err(fault),
             },
@@ -300,49 +308,49 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
     }
     let mut stored = message::post_many(conn, &rows)?;
     for (index, stored) in accepted.iter().zip(&mut stored) {
-        let (Posted::New(view), files) = (stored, &posts[*index].send.attachments) else {
-            continue;
-        };
-        if !files.is_empty() {
-            attachment::attach(conn, view.id, files, view.created_at)?;
-            view.attachments =
-                attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
-        }
+        attachments::attach(conn, &posts[*index].send, stored)?;
     }
-    for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
+    let mut notices = notices(conn, posts, &accepted, &known, &stored)?;
+    let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
+    for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
         let post = &mut *posts[index];
         let topic = known
             .get(&(post.topic.clone(), post.who.user))
             .and_then(|found| found.as_ref().ok())
             .map_or_else(|| post.topic.clone(), |found| found.admission.topic.clone());
         post.outcome = Some(conclude(topic, row, stored));
+        if let (true, Some(Ok(stored))) = (Some(order) == last, &mut post.outcome) {
+            stored.notices = std::mem::take(&mut notices);
+        }
     }
     Ok(())
 }
 
-/// Files that earlier posts of this batch send, whither and by which `client_id`.
-type Claimed = HashMap<AttachmentId, (ConversationId, Option<String>)>;
-
-/// Whether a post may send its files, as things stand after the posts before it.
-fn claim(
+/// Notifies of what was stored, once for all posts of the batch.
+fn notices(
     conn: &mut DbConn,
-    post: &PostJob,
-    admission: &Admission,
-    claimed: &mut Claimed,
-) -> Result<(), Fault> {
-    let files = &post.send.attachments;
-    if files.is_empty() {
-        return Ok(());
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    known: &HashMap<(Topic, UserId), Result<Admitted, Refusal>>,
+    stored: &[Posted],
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    let said: Vec<Said<'_>> = accepted
+        .iter()
+        .zip(stored)
+        .filter_map(|(&index, stored)| {
+            let Posted::New(message) = stored else { return None };
+            let post = &posts[index];
+            let found = known.get(&(post.topic.clone(), post.who.user))?.as_ref().ok()?;
+            let Admission { conversation, topic, .. } = &found.admission;
+            let conversation = conversation.as_ref()?;
+            Some(Said { conversation, topic, message }).filter(Said::may_concern)
+        })
+        .collect();
+    if let (Some(post), false) = (posts.first(), said.is_empty()) {
+        posts::notify_of(conn, &post.house, &said, &mut events)?;
     }
-    // Only a repeat may name a file that is on its way: it will get the first answer.
-    let once = (admission.conversation()?.id, post.send.client_id.clone());
-    let is_other = |by: &(_, _)| post.send.client_id.is_none() || *by != once;
-    if files.iter().any(|file| claimed.get(file).is_some_and(is_other)) {
-        return Err(Refusal::field("data.attachments", "not sent before").into());
-    }
-    attachments::may_send(conn, post.who.user, &once, files)??;
-    claimed.extend(files.iter().map(|file| (*file, once.clone())));
-    Ok(())
+    Ok(events)
 }
 
 fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admitted, Refusal>, StoreError> {
@@ -366,9 +374,11 @@ fn conclude(topic: Topic, row: NewPost, stored: Posted) -> Result<Stored, Refusa
                 at: row.at,
                 body: EventBody::MessageNew(view),
             }),
+            notices: Vec::new(),
         }),
         Posted::Repeat { id, seq } => {
-            Ok(Stored { acknowledged: Acknowledged { id, seq }, event: None })
+            let acknowledged = Acknowledged { id, seq };
+            Ok(Stored { acknowledged, event: None, notices: Vec::new() })
         }
         Posted::NoSuchReply => {
             Err(Refusal::field("data.reply_to", "a message of the same conversation"))

@@ -40,6 +40,9 @@ pub fn settings(config: &Config) -> Settings {
         attachments_per_message: config.attachments_per_message,
         uploads_keep: config.uploads_keep,
         dispatch: dispatch(config),
+        notifications_keep: config.notifications_keep,
+        notifications_keep_rows: wide(config.notifications_keep_rows),
+        notify_members_max: wide(config.notify_members_max),
     }
 }
 

@@ -4,8 +4,10 @@
 //! **Never:** secrets, or anything its reader may not see.
 
 pub mod attachment;
+pub mod dashboard;
 pub mod dispatch;
 pub mod hospitals;
+pub mod inbox;
 pub mod people;
 pub mod rooms;
 pub mod search;
