@@ -2,8 +2,8 @@
 //!
 //! **Never:** SQL text, HTTP types, status codes.
 
-pub mod attachments;
 pub mod announce;
+pub mod attachments;
 pub mod authenticate;
 pub mod authorize;
 pub mod chat_commands;

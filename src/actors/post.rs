@@ -287,11 +287,11 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         };
         let row = match admitted {
             Ok(admitted) => match attachments::claim(
-                    conn,
-                    (&post.who, &post.send),
-                    &admitted.admission,
-                    &mut claimed,
-                ) {
+                conn,
+                (&post.who, &post.send),
+                &admitted.admission,
+                &mut claimed,
+            ) {
                 Ok(()) => post.new_post(conn, admitted),
                 Err(fault) => Err(fault),
             },
