@@ -1,11 +1,11 @@
 //! Files of messages: who may have one, what may be sent with a message, and the removal of what
 //! nothing keeps.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use log::warn;
 
-use crate::actors::authorize::{admit_for, require};
+use crate::actors::authorize::{Admission, admit_for, require};
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
@@ -14,7 +14,7 @@ use crate::clock;
 use crate::ids::{AttachmentId, ConversationId, PartId, UserId};
 use crate::models::attachment::{self, AttachmentRow, Doomed};
 use crate::models::error::StoreError;
-use crate::models::message;
+use crate::models::message::{self, Posted};
 use crate::models::store::DbConn;
 use crate::models::{attachment_part, conversation};
 use crate::protocol::command::MessageSend;
@@ -75,12 +75,56 @@ pub fn check(send: &MessageSend, most: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether `user` may send these files: their own, here whole, and kept by nothing. A message that
-/// is sent again to the same conversation with the same `client_id` finds them with itself.
+/// Files that earlier posts of a batch send, whither and by which `client_id`.
+pub type Claimed = HashMap<AttachmentId, (ConversationId, Option<String>)>;
+
+/// Whether a post may send its files, as things stand after the posts before it.
 ///
 /// # Errors
-/// When the database failed.
-pub fn may_send(
+/// `bad_request` naming the rule, or a store error when the database failed.
+pub fn claim(
+    conn: &mut DbConn,
+    (who, send): (&Identity, &MessageSend),
+    admission: &Admission,
+    claimed: &mut Claimed,
+) -> Result<(), Fault> {
+    let files = &send.attachments;
+    if files.is_empty() {
+        return Ok(());
+    }
+    // Only a repeat may name a file that is on its way: it will get the first answer.
+    let once = (admission.conversation()?.id, send.client_id.clone());
+    let is_other = |by: &(_, _)| send.client_id.is_none() || *by != once;
+    if files.iter().any(|file| claimed.get(file).is_some_and(is_other)) {
+        return Err(Refusal::field("data.attachments", "not sent before").into());
+    }
+    may_send(conn, who.user, &once, files)??;
+    claimed.extend(files.iter().map(|file| (*file, once.clone())));
+    Ok(())
+}
+
+/// Gives a message that was just stored its files.
+///
+/// # Errors
+/// `Conflict` when another process has sent one of them meanwhile.
+pub fn attach(
+    conn: &mut DbConn,
+    send: &MessageSend,
+    stored: &mut Posted,
+) -> Result<(), StoreError> {
+    if let Posted::New(view) = stored
+        && !send.attachments.is_empty()
+    {
+        attachment::attach(conn, view.id, &send.attachments, view.created_at)?;
+        view.attachments =
+            attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Whether `user` may send these files: their own, here whole, and kept by nothing. A message that
+/// is sent again to the same conversation with the same `client_id` finds them with itself.
+fn may_send(
     conn: &mut DbConn,
     user: UserId,
     once: &(ConversationId, Option<String>),

@@ -17,10 +17,9 @@ use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
-use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
+use crate::ids::{ConversationId, MessageId, UserId};
 use crate::layer::contract::{Delivery, Envelope};
 use crate::metrics::Metrics;
-use crate::models::attachment;
 use crate::models::error::StoreError;
 use crate::models::mention as rows;
 use crate::models::message::{self, NewPost, Posted};
@@ -308,22 +307,23 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
     let mut known: HashMap<(Topic, UserId), Result<Admitted, Refusal>> = HashMap::new();
     let mut accepted = Vec::with_capacity(posts.len());
     let mut rows = Vec::with_capacity(posts.len());
-    let mut claimed = Claimed::new();
+    let mut claimed = attachments::Claimed::new();
     for (index, post) in posts.iter_mut().enumerate() {
         let admitted = match known.entry((post.topic.clone(), post.who.user)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(admit(conn, post)?),
         };
         let row = match admitted {
-            Ok(admitted) => post.new_post(conn, admitted),
-            Err(refusal) => Err(refusal.clone().into()),
-        };
-        let row = match row {
-            Ok(row) => match claim(conn, post, row.conversation, &mut claimed)? {
-                Ok(()) => Ok(row),
-                Err(refusal) => Err(refusal.into()),
+            Ok(admitted) => match attachments::claim(
+                conn,
+                (&post.who, &post.send),
+                &admitted.admission,
+                &mut claimed,
+            ) {
+                Ok(()) => post.new_post(conn, admitted),
+                Err(fault) => Err(fault),
             },
-            refused => refused,
+            Err(refusal) => Err(refusal.clone().into()),
         };
         match row {
             Ok(row) => {
@@ -335,7 +335,9 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         }
     }
     let mut stored = message::post_many(conn, &rows)?;
-    attach(conn, posts, &accepted, &mut stored)?;
+    for (index, stored) in accepted.iter().zip(&mut stored) {
+        attachments::attach(conn, &posts[*index].send, stored)?;
+    }
     let mut notices = notices(conn, posts, &accepted, &known, &stored)?;
     let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
     for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
@@ -350,53 +352,6 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         }
     }
     Ok(())
-}
-
-/// Binds the files of what was stored to their messages.
-fn attach(
-    conn: &mut DbConn,
-    posts: &[&mut PostJob],
-    accepted: &[usize],
-    stored: &mut [Posted],
-) -> Result<(), StoreError> {
-    for (index, stored) in accepted.iter().zip(stored) {
-        let (Posted::New(view), files) = (stored, &posts[*index].send.attachments) else {
-            continue;
-        };
-        if !files.is_empty() {
-            attachment::attach(conn, view.id, files, view.created_at)?;
-            view.attachments =
-                attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
-        }
-    }
-    Ok(())
-}
-
-/// Files that earlier posts of this batch send, whither and by which `client_id`.
-type Claimed = HashMap<AttachmentId, (ConversationId, Option<String>)>;
-
-/// Whether a post may send its files, as things stand after the posts before it.
-fn claim(
-    conn: &mut DbConn,
-    post: &PostJob,
-    home: ConversationId,
-    claimed: &mut Claimed,
-) -> Result<Result<(), Refusal>, StoreError> {
-    let files = &post.send.attachments;
-    if files.is_empty() {
-        return Ok(Ok(()));
-    }
-    // Only a repeat may name a file that is on its way: it will get the first answer.
-    let once = (home, post.send.client_id.clone());
-    let is_other = |by: &(_, _)| post.send.client_id.is_none() || *by != once;
-    if files.iter().any(|file| claimed.get(file).is_some_and(is_other)) {
-        return Ok(Err(Refusal::field("data.attachments", "not sent before")));
-    }
-    let outcome = attachments::may_send(conn, post.who.user, &once, files)?;
-    if outcome.is_ok() {
-        claimed.extend(files.iter().map(|file| (*file, once.clone())));
-    }
-    Ok(outcome)
 }
 
 /// Notifies of what was stored, once for all posts of the batch.

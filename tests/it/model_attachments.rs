@@ -75,6 +75,8 @@ fn posts(conn: &mut DbConn, sender: UserId, count: usize) -> Vec<MessageId> {
         message_type: "text".to_owned(),
         content: "look".to_owned(),
         reply_to: None,
+        forward: None,
+        mentions: Vec::new(),
         at: second(2),
     };
     let posted = message::post_many(conn, &vec![post; count]).unwrap();
