@@ -3,12 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
 use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
 use crate::actors::replay_calls::CallRows;
 use crate::actors::replay_people::PeopleRows;
+use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
+use crate::clock;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::layer::contract::Delivery;
 use crate::models::conversation::{self, Conversation};
@@ -32,6 +36,14 @@ pub struct Delta {
     pub role: Option<MemberRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "clock::stamp_option")]
+    pub until: Option<NaiveDateTime>,
 }
 
 impl Delta {
@@ -78,6 +90,7 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
+    talk: TalkRows,
     own: PeopleRows,
     calls: CallRows,
 }
@@ -104,6 +117,7 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
+            talk: TalkRows::load(conn, entries)?,
             own: PeopleRows::load(conn, topic, entries)?,
             calls: CallRows::load(conn, entries)?,
         })
@@ -143,6 +157,7 @@ impl Rows {
                     nickname: String::new(),
                     joined_at: entry.created_at,
                     read_seq: 0,
+                    delivered_seq: 0,
                 },
                 by: entry.actor,
             },
@@ -155,7 +170,11 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return self.own.body(entry).or_else(|| self.calls.body(entry)),
+            _ => {
+                let talk = self.talk.body(entry, delta);
+                let own = || self.own.body(entry).or_else(|| self.calls.body(entry));
+                return talk.or_else(own);
+            }
         })
     }
 }

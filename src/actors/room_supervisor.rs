@@ -45,7 +45,8 @@ impl RoomSupervisor {
         if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
             return reply.send(Err(refusal));
         }
-        house.lane.submit(Box::new(PostJob::new(who, topic, send, reply)));
+        let job = PostJob::new(who, topic, send, Arc::clone(house), reply);
+        house.lane.submit(Box::new(job));
     }
 
     fn signal_typing(&mut self, perform: Perform, on: bool, ctx: &mut Context<Self>) {
@@ -99,8 +100,8 @@ impl Handler<Perform> for RoomSupervisor {
             Command::Call(command) => call_desk::serve(self, perform, command, ctx),
             command => {
                 let Perform { who, topic, reply, .. } = perform;
-                let limit = house.settings.message_bytes;
-                house.lane.submit(Box::new(CommandJob::new(who, topic, command, limit, reply)));
+                let job = CommandJob::new(who, topic, command, Arc::clone(&house), reply);
+                house.lane.submit(Box::new(job));
             }
         }
     }

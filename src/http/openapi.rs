@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, calls, chat, contacts, departure, diagnostics, members, messages, passwords, people,
-    profiles, reports, search, sessions,
+    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages, passwords,
+    people, profiles, reports, search, sessions, talk,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -78,12 +78,14 @@ struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
 const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
-    profiles::Description::openapi,
-    contacts::Description::openapi,
-    search::Description::openapi,
     calls::Description::openapi,
     reports::Description::openapi,
     departure::Description::openapi,
+    talk::Described::openapi,
+    invites::Described::openapi,
+    profiles::Description::openapi,
+    contacts::Description::openapi,
+    search::Description::openapi,
 ];
 
 fn described() -> utoipa::openapi::OpenApi {

@@ -6,9 +6,12 @@
 pub mod call;
 pub mod dispatch;
 pub mod fleet;
+pub mod look;
 pub mod people;
 pub mod report;
+pub mod rooms;
 pub mod search;
+pub mod talk;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,11 +19,14 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
-use crate::protocol::command::call::CallCommand;
+use crate::protocol::command::call::{CALLS, CallCommand};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
+use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::command::report::ReportCommand;
+use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::search::Search;
+use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -150,11 +156,15 @@ pub struct ConversationCreate {
     pub client_id: Option<String>,
 }
 
-/// Change a conversation's title or description.
+/// Change a conversation; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ConversationChange {
     pub title: Option<String>,
     pub description: Option<String>,
+    /// Whether anyone signed in may find, read, join and speak; never for a direct one.
+    pub is_public: Option<bool>,
+    /// Seconds a member waits between two messages, up to 21,600; 0 for none.
+    pub slow_mode_s: Option<i64>,
     pub client_id: Option<String>,
 }
 
@@ -186,11 +196,32 @@ pub enum Command {
     ConversationChange(ConversationChange),
     ConversationJoin(Membership),
     ConversationLeave(Membership),
+    Talk(TalkCommand),
+    Room(RoomCommand),
+    Look(Look),
     People(PeopleCommand),
     Dispatch(Box<DispatchCommand>),
     Call(CallCommand),
     Report(ReportCommand),
     Search(Search),
+}
+
+impl From<TalkCommand> for Command {
+    fn from(command: TalkCommand) -> Self {
+        Self::Talk(command)
+    }
+}
+
+impl From<RoomCommand> for Command {
+    fn from(command: RoomCommand) -> Self {
+        Self::Room(command)
+    }
+}
+
+impl From<Look> for Command {
+    fn from(look: Look) -> Self {
+        Self::Look(look)
+    }
 }
 
 /// One row of [`COMMANDS`].
@@ -211,7 +242,8 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE, CALLS, DISPATCH];
+pub const COMMANDS: &[&[CommandRow]] =
+    &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, CALLS, DISPATCH];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {
@@ -264,29 +296,6 @@ const PEOPLE: &[CommandRow] = &[
     row("contact.block", false, |raw| about_people(raw, PeopleCommand::ContactBlock)),
     row("contact.unblock", false, |raw| about_people(raw, PeopleCommand::ContactUnblock)),
 ];
-
-/// Calls, and what is brought before the admins.
-#[rustfmt::skip]
-const CALLS: &[CommandRow] = &[
-    row("call.start", true, |raw| about_calls(raw, CallCommand::Start)),
-    row("call.ring", false, |raw| about_calls(raw, CallCommand::Ring)),
-    row("call.answer", false, |raw| about_calls(raw, CallCommand::Answer)),
-    row("call.decline", false, |raw| about_calls(raw, CallCommand::Decline)),
-    row("call.end", false, |raw| about_calls(raw, CallCommand::End)),
-    row("call.signal", false, |raw| about_calls(raw, CallCommand::Signal)),
-    row("call.show", false, |raw| about_calls(raw, CallCommand::Show)),
-    row("call.list", false, |raw| about_calls(raw, CallCommand::List)),
-    row("report.send", false, |raw| read_data(raw).map(ReportCommand::Send).map(Command::Report)),
-    row("report.list", false, |raw| read_data(raw).map(ReportCommand::List).map(Command::Report)),
-    row("report.resolve", false, |raw| read_data(raw).map(ReportCommand::Resolve).map(Command::Report)),
-];
-
-fn about_calls<T: DeserializeOwned>(
-    raw: Option<&RawValue>,
-    command: fn(T) -> CallCommand,
-) -> Result<Command, Refusal> {
-    read_data(raw).map(command).map(Command::Call)
-}
 
 fn about_people<T: DeserializeOwned>(
     raw: Option<&RawValue>,

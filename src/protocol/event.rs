@@ -4,6 +4,7 @@ pub mod call;
 pub mod dispatch;
 pub mod people;
 pub mod report;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::event::report::ReportEvent;
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -56,6 +58,7 @@ pub enum EventBody {
     ConversationRemoved {
         topic: Topic,
     },
+    Talk(TalkEvent),
     /// Ephemeral; gone after `expires_ms` unless repeated.
     Typing {
         user: PersonView,
@@ -96,6 +99,7 @@ impl EventBody {
             Self::ConversationChanged(_) => "conversation.changed",
             Self::ConversationAdded(_) => "conversation.added",
             Self::ConversationRemoved { .. } => "conversation.removed",
+            Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
