@@ -124,7 +124,7 @@ fn head(conn: &mut DbConn, who: &Identity, what: &Export) -> Result<String, Faul
             let (admission, _grant) = admit_for(conn, who, topic, Action::Export)?;
             let home = admission.conversation()?;
             let view = answer(&home.view());
-            let members = answer(&membership::members(conn, home.id, MEMBERS_MAX)?);
+            let members = answer(&membership::members(conn, home.id, who.user, MEMBERS_MAX)?);
             Ok(format!("{{\"exported_at\":\"{at}\",\"conversation\":{view},\"members\":{members}"))
         }
     }

@@ -90,7 +90,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "U", default_value = "100",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub people: u32,
-    /// Messages in the history that `reads` reads
+    /// Messages in the history that `reads` reads, or that `search` searches
     #[arg(long, value_name = "M", default_value = "1000000",
           value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub messages: u32,
@@ -106,10 +106,6 @@ pub struct BenchArgs {
     /// A setting of the measured servers; may be given several times
     #[arg(long = "with", value_name = "KEY=VALUE", value_parser = setting)]
     pub with: Vec<(String, String)>,
-    /// Messages that `search` fills its database up to; what is there is used again
-    #[arg(long, value_name = "N", default_value = "100000",
-          value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    pub messages: u64,
     /// The database of `search` [default: a SQLite file below --dir, which stays]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
@@ -169,7 +165,7 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
 /// Fills a database up to the number asked for, and searches it.
 fn search(args: &BenchArgs) -> Result<(), String> {
     let folder = args.dir.join("switchboard-bench-search");
-    let library = Library::prepare(args.database_url.as_deref(), &folder, args.messages)?;
+    let library = Library::prepare(args.database_url.as_deref(), &folder, args.messages.into())?;
     let about = format!("{} messages, median of {} rounds", args.messages, args.rounds);
     let mut report = Report::new("search", about);
     for round in 0..args.rounds {

@@ -125,7 +125,7 @@ pub fn heir(
     home: ConversationId,
     leaving: UserId,
 ) -> Result<Option<UserId>, StoreError> {
-    let others = membership::members(conn, home, 2)?;
+    let others = membership::members(conn, home, leaving, 2)?;
     let mut others = others.into_iter().filter(|member| member.user.id != leaving);
     Ok(others.next().filter(|heir| heir.role != MemberRole::Owner).map(|heir| heir.user.id))
 }

@@ -209,6 +209,8 @@ fn post(dice: &mut Dice, homes: &[Conversation], writers: &[PersonView]) -> NewP
         message_type: "text".to_owned(),
         content: text(dice),
         reply_to: None,
+        mentions: Vec::new(),
+        forward: None,
         at: clock::now_naive(),
     }
 }
