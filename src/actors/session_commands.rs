@@ -89,15 +89,11 @@ impl Session {
                 self.reply_later(reference, None, reading, ctx);
             }
             (Command::People(question), _) if question.is_question() => {
-                let house = Arc::clone(&self.house);
-                let reading = async move {
-                    let online = Arc::clone(&house);
-                    let read = move |conn: &mut DbConn| {
-                        people_reads::answer_to(conn, &online.online, &who, &question)
-                    };
-                    house.lane.read(read).await
+                let (lane, online) = (self.house.lane.clone(), Arc::clone(&self.house.online));
+                let read = move |conn: &mut DbConn| {
+                    people_reads::answer_to(conn, &online, &who, &question)
                 };
-                self.reply_later(reference, None, reading, ctx);
+                self.reply_later(reference, None, async move { lane.read(read).await }, ctx);
             }
             (Command::Search(wish), topic) => {
                 let (lane, place) = (self.house.lane.clone(), topic.clone());
