@@ -17,7 +17,6 @@ use crate::actors::session::Session;
 use crate::actors::session_topics::Unsubscribed;
 use crate::auth::identity::Identity;
 use crate::clock;
-use crate::models::store::DbConn;
 use crate::protocol::command::{self, AuthRefresh, Command};
 use crate::protocol::frame::{self, Reference};
 use crate::protocol::refusal::Refusal;
@@ -90,10 +89,8 @@ impl Session {
             }
             (Command::People(question), _) if question.is_question() => {
                 let (lane, online) = (self.house.lane.clone(), Arc::clone(&self.house.online));
-                let read = move |conn: &mut DbConn| {
-                    people_reads::answer_to(conn, &online, &who, &question)
-                };
-                self.reply_later(reference, None, async move { lane.read(read).await }, ctx);
+                let answer = people_reads::answering(online, who, question);
+                self.reply_later(reference, None, async move { lane.read(answer).await }, ctx);
             }
             (Command::Search(wish), topic) => {
                 let (lane, place) = (self.house.lane.clone(), topic.clone());
