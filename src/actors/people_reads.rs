@@ -1,5 +1,7 @@
 //! What is shown of people, by who looks: profiles, cards in a list, who is online.
 
+use std::sync::Arc;
+
 use crate::actors::authorize::require;
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, answer};
@@ -46,6 +48,15 @@ pub fn answer_to(
         PeopleCommand::ContactList(wish) => Ok(answer(&contacts(conn, who, wish)?)),
         _ => Err(Refusal::field("type", "a question").into()),
     }
+}
+
+/// [`answer_to`], to be run on a reader.
+pub fn answering(
+    online: Arc<Online>,
+    who: Arc<Identity>,
+    question: PeopleCommand,
+) -> impl FnOnce(&mut DbConn) -> Result<Answer, Fault> + Send + 'static {
+    move |conn| answer_to(conn, &online, &who, &question)
 }
 
 /// What of a profile is shown to someone standing so to its owner.

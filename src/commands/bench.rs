@@ -109,7 +109,7 @@ pub struct BenchArgs {
     pub messages: u64,
     /// The database of `search` [default: a SQLite file below --dir, which stays]
     #[arg(long, value_name = "URL")]
-    pub database_url: Option<String>,
+    pub library: Option<String>,
     /// The port of the command line that `prepare` prints
     #[arg(long, value_name = "PORT", default_value = "9100")]
     pub port: u16,
@@ -166,7 +166,7 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
 /// Fills a database up to the number asked for, and searches it.
 fn search(args: &BenchArgs) -> Result<(), String> {
     let folder = args.dir.join("switchboard-bench-search");
-    let library = Library::prepare(args.database_url.as_deref(), &folder, args.messages)?;
+    let library = Library::prepare(args.library.as_deref(), &folder, args.messages)?;
     let about = format!("{} messages, median of {} rounds", args.messages, args.rounds);
     let mut report = Report::new("search", about);
     for round in 0..args.rounds {

@@ -11,6 +11,7 @@ use crate::ids::UserId;
 use crate::models::error::StoreError;
 use crate::models::schema::{profiles, users};
 use crate::models::store::{DbConn, on_engine};
+use crate::models::user;
 use crate::protocol::views::people::PrivacyView;
 
 /// A row of `profiles`, or what stands for a missing one.
@@ -78,7 +79,9 @@ impl Profile {
 /// Those of the database.
 pub fn of(conn: &mut DbConn, user: UserId) -> Result<Profile, StoreError> {
     let row = profiles::table.find(user).select(Profile::as_select()).first(conn).optional()?;
-    Ok(row.unwrap_or_else(|| Profile::blank(user)))
+    // Whether receipts are shared is the account's: it is asked at each mark.
+    let show_read_receipts = user::shares_receipts(conn, user)?;
+    Ok(Profile { show_read_receipts, ..row.unwrap_or_else(|| Profile::blank(user)) })
 }
 
 /// The profiles of these people, one each, whether they are there or not.
@@ -101,25 +104,10 @@ pub fn of_many(
     Ok(all)
 }
 
-/// Who of these people wants nobody told what they have read.
-///
-/// # Errors
-/// Those of the database.
-pub fn hiding_receipts(conn: &mut DbConn, users: &[UserId]) -> Result<HashSet<UserId>, StoreError> {
-    if users.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let rows: Vec<UserId> = profiles::table
-        .filter(profiles::user_id.eq_any(users).and(profiles::show_read_receipts.eq(false)))
-        .select(profiles::user_id)
-        .load(conn)?;
-    Ok(rows.into_iter().collect())
-}
-
 /// Keeps a profile as it is given; when its owner was last seen stays as it is.
 ///
 /// # Errors
-/// `Conflict` when there is no such account.
+/// `Conflict` or `Missing` when there is no such account.
 pub fn save(conn: &mut DbConn, profile: &Profile, at: NaiveDateTime) -> Result<(), StoreError> {
     let key = (profiles::user_id.eq(profile.user_id), profiles::updated_at.eq(at));
     let row = diesel::insert_into(profiles::table).values(key).on_conflict_do_nothing();
@@ -142,7 +130,7 @@ pub fn save(conn: &mut DbConn, profile: &Profile, at: NaiveDateTime) -> Result<(
             profiles::updated_at.eq(at),
         ))
         .execute(conn)?;
-    Ok(())
+    user::share_receipts(conn, profile.user_id, profile.show_read_receipts)
 }
 
 /// Points a profile at another picture, or at none.

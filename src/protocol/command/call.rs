@@ -1,10 +1,14 @@
 //! What a client may say about calls.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{CallId, UserId};
+use crate::protocol::command::report::ReportCommand;
+use crate::protocol::command::{Command, CommandRow, read_data, row};
+use crate::protocol::refusal::Refusal;
 use crate::protocol::views::call::CallKind;
 
 /// Call the people of a conversation.
@@ -62,4 +66,27 @@ pub enum CallCommand {
     Signal(CallSignal),
     Show(CallName),
     List(CallList),
+}
+
+/// Calls, and what is brought before the admins.
+#[rustfmt::skip]
+pub const CALLS: &[CommandRow] = &[
+    row("call.start", true, |raw| about_calls(raw, CallCommand::Start)),
+    row("call.ring", false, |raw| about_calls(raw, CallCommand::Ring)),
+    row("call.answer", false, |raw| about_calls(raw, CallCommand::Answer)),
+    row("call.decline", false, |raw| about_calls(raw, CallCommand::Decline)),
+    row("call.end", false, |raw| about_calls(raw, CallCommand::End)),
+    row("call.signal", false, |raw| about_calls(raw, CallCommand::Signal)),
+    row("call.show", false, |raw| about_calls(raw, CallCommand::Show)),
+    row("call.list", false, |raw| about_calls(raw, CallCommand::List)),
+    row("report.send", false, |raw| read_data(raw).map(ReportCommand::Send).map(Command::Report)),
+    row("report.list", false, |raw| read_data(raw).map(ReportCommand::List).map(Command::Report)),
+    row("report.resolve", false, |raw| read_data(raw).map(ReportCommand::Resolve).map(Command::Report)),
+];
+
+fn about_calls<T: DeserializeOwned>(
+    raw: Option<&RawValue>,
+    command: fn(T) -> CallCommand,
+) -> Result<Command, Refusal> {
+    read_data(raw).map(command).map(Command::Call)
 }
