@@ -166,6 +166,16 @@ settings! {
     ws_max_size: usize = "64KiB", size(1024..=10 << 20);
     /// Largest text of a chat message.
     message_max_size: usize = "16KiB", size(1..=1 << 20);
+    /// How long after it was sent a message may be edited; 0 is for ever.
+    edit_window: Duration = "0s", duration("0s", "3650d");
+    /// Different emojis that people may put under one message.
+    reactions_per_message: usize = "20", count(1..=1_000);
+    /// Messages that may be pinned in one conversation.
+    pins_per_conversation: usize = "100", count(1..=1_000);
+    /// Invite links that one conversation may have at once.
+    invites_per_conversation: usize = "50", count(1..=1_000);
+    /// Most members of a conversation who are told how far each of them has read.
+    receipts_members: usize = "256", count(0..=100_000);
     /// Largest body of a REST request.
     request_max_size: usize = "1MiB", size(1024..=64 << 20);
     /// How long a client may take to send the head of a request.
@@ -199,6 +209,10 @@ settings! {
     messages_per_second_per_user: u32 = "50", rate();
     /// Messages that one person may post at once.
     messages_burst: u32 = "200", rate();
+    /// Messages that one member may post in one conversation within `FLOOD_WINDOW`; 0 is unlimited.
+    flood_messages: u32 = "100", rate();
+    /// The time in which messages of one member in one conversation are counted.
+    flood_window: Duration = "10s", duration("10ms", "1d");
     /// Longest delay put before refusing an address that keeps being refused.
     refusal_delay_max: Duration = "1s", duration("0s", "30s");
 

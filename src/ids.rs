@@ -105,6 +105,8 @@ ids! {
     ConversationId,
     /// A message in a conversation.
     MessageId,
+    /// A link by which people join a conversation.
+    InviteId,
     /// A row of the `topics` table: an ordered journal.
     TopicId,
     /// What a person has noted about another: contact, favorite, block.

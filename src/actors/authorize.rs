@@ -46,6 +46,7 @@ fn relation_of(kind: ConversationKind, role: MemberRole) -> Relation {
     match (kind, role) {
         (_, MemberRole::Owner) => Relation::Owner,
         (_, MemberRole::Admin) => Relation::Admin,
+        (ConversationKind::Direct, MemberRole::Member) => Relation::Peer,
         (ConversationKind::Channel, MemberRole::Member) => Relation::Listener,
         (_, MemberRole::Member) => Relation::Member,
     }

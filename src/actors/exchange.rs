@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use actix::Addr;
 
 use crate::actors::fanout::Fanout;
-use crate::actors::mail::{Outbound, Reply, Revoke, TakeCensus, Unseat, tell};
+use crate::actors::mail::{Alarm, Outbound, Reply, Revoke, TakeCensus, Unseat, tell};
 use crate::layer::contract::{Delivery, Envelope, Heard};
 use crate::metrics::Metrics;
 use crate::protocol::topic::Topic;
@@ -126,6 +126,11 @@ impl Exchange {
     pub fn hear(&self, heard: Heard) {
         match heard {
             Heard::Envelope(Envelope::Events(events)) => self.deliver(events),
+            Heard::Envelope(Envelope::Alarm(alarm)) => {
+                for worker in self.workers() {
+                    tell(&worker, Alarm(Arc::clone(&alarm)));
+                }
+            }
             Heard::Envelope(Envelope::Revoked { whom, refusal }) => {
                 for worker in self.workers() {
                     tell(&worker, Revoke { whom, refusal: refusal.clone() });

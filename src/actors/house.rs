@@ -26,6 +26,14 @@ use crate::protocol::topic::Topic;
 pub struct Settings {
     pub ws_message_bytes: usize,
     pub message_bytes: usize,
+    /// How long a message may be edited; zero for ever.
+    pub edit_window: Duration,
+    /// Different emojis under one message.
+    pub reactions_per_message: i64,
+    pub pins_per_conversation: i64,
+    pub invites_per_conversation: i64,
+    /// Most members of a conversation who are told of each other's marks.
+    pub receipts_members: i64,
     pub heartbeat: Duration,
     pub auth_warning: Duration,
     pub frames: Rate,

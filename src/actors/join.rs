@@ -17,7 +17,7 @@ use crate::auth::policy::{Action, Relation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Head};
 use crate::models::store::DbConn;
-use crate::models::{conversation, membership as rows, message};
+use crate::models::{conversation, membership as rows, message, pin, unread};
 use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
@@ -27,6 +27,8 @@ use crate::socket::wire;
 
 /// Members listed in a snapshot.
 const MEMBERS_MAX: i64 = 500;
+/// Pinned messages in a snapshot; the rest are asked for.
+const PINS_MAX: i64 = 50;
 
 /// A join that is seated and read, but not yet announced.
 #[derive(Debug)]
@@ -168,22 +170,25 @@ fn snapshot(
         _ => Some(message::page(conn, found.id, Some(seq + 1), None, limit)?),
     };
     let (messages, more) = page.map_or((Vec::new(), seq > 0), |page| (page.messages, page.more));
-    let read_seq = admission.membership.as_ref().map(|mine| mine.read_seq);
-    let unread = match read_seq {
-        Some(read_seq) => message::unread(conn, found.id, who.user, read_seq)?,
-        None => 0,
-    };
+    let mine = admission.membership.as_ref();
+    let unread = unread::of(conn, found.id, who.user)?;
     let members = match limit {
         0 => Vec::new(),
-        _ => rows::members(conn, found.id, MEMBERS_MAX)?,
+        _ => rows::members(conn, found.id, who.user, MEMBERS_MAX)?,
     };
     Ok(Some(answer(&ChatSnapshot {
         conversation: found.view(),
-        my_role: admission.membership.as_ref().map(|mine| mine.role),
+        my_role: mine.map(|mine| mine.role),
         messages,
         more,
         members,
         member_count: rows::member_count(conn, found.id)?,
-        unread,
+        unread: unread.messages,
+        mentions: unread.mentions,
+        muted_until: mine.and_then(|mine| mine.muted_until),
+        pins: match limit {
+            0 => Vec::new(),
+            _ => pin::list(conn, found.id, PINS_MAX)?,
+        },
     })))
 }

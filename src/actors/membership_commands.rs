@@ -47,6 +47,7 @@ pub fn seat_members(
             nickname: String::new(),
             joined_at: at,
             read_seq: 0,
+            delivered_seq: 0,
         };
         let body = EventBody::MemberAdded { member, by: Some(by.user) };
         let delta = Delta { role: Some(*role), ..Delta::default() };
@@ -155,6 +156,9 @@ pub fn remove(
         require(who, TopicKind::Chat, Action::PromoteMember, admission.relation)?;
     }
     rows::remove_member(conn, conversation.id, remove.user)?;
+    if target.role == MemberRole::Owner {
+        conversation::set_owner(conn, conversation.id, None)?;
+    }
     let body = EventBody::MemberRemoved { user: remove.user, by: Some(who.user) };
     let event = note(conn, conversation, who.user, Some(remove.user.0), None, body)?;
     let lost = conversation.topic();

@@ -3,11 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
 use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
 use crate::actors::replay_people::PeopleRows;
+use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
+use crate::clock;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::layer::contract::Delivery;
 use crate::models::conversation::{self, Conversation};
@@ -31,6 +35,14 @@ pub struct Delta {
     pub role: Option<MemberRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "clock::stamp_option")]
+    pub until: Option<NaiveDateTime>,
 }
 
 impl Delta {
@@ -77,6 +89,7 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
+    talk: TalkRows,
     own: PeopleRows,
 }
 
@@ -102,6 +115,7 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
+            talk: TalkRows::load(conn, entries)?,
             own: PeopleRows::load(conn, topic, entries)?,
         })
     }
@@ -140,6 +154,7 @@ impl Rows {
                     nickname: String::new(),
                     joined_at: entry.created_at,
                     read_seq: 0,
+                    delivered_seq: 0,
                 },
                 by: entry.actor,
             },
@@ -152,7 +167,7 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return self.own.body(entry),
+            _ => return self.talk.body(entry, delta).or_else(|| self.own.body(entry)),
         })
     }
 }

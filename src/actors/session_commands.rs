@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::actors::authenticate::Credential;
 use crate::actors::chat_reads;
 use crate::actors::fanout::with_floor;
+use crate::actors::looks;
 use crate::actors::mail::{Answer, Perform, ReplyTo, answer};
 use crate::actors::people_reads;
 use crate::actors::search_reads;
@@ -115,6 +116,13 @@ impl Session {
                         .map(|page| answer(&page))
                 };
                 self.reply_later(reference, Some(topic), reading, ctx);
+            }
+            (Command::Look(look), topic) => {
+                let (lane, asked) = (self.house.lane.clone(), topic.clone());
+                let reading = async move {
+                    lane.read(move |conn| looks::look(conn, &who, asked.as_ref(), &look)).await
+                };
+                self.reply_later(reference, topic, reading, ctx);
             }
             (command, topic) => {
                 let seat = topic.as_ref().and_then(|topic| self.relation(topic));

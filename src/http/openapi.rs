@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, diagnostics, members, messages, passwords, people, profiles, search,
-    sessions,
+    accounts, chat, contacts, diagnostics, invites, members, messages, passwords, people, profiles,
+    search, sessions, talk,
 };
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -77,8 +77,13 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
 struct Description;
 
 /// The descriptions of parts that keep their own list of handlers beside them.
-const PARTS: &[fn() -> utoipa::openapi::OpenApi] =
-    &[profiles::Description::openapi, contacts::Description::openapi, search::Description::openapi];
+const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
+    talk::Described::openapi,
+    invites::Described::openapi,
+    profiles::Description::openapi,
+    contacts::Description::openapi,
+    search::Description::openapi,
+];
 
 fn described() -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, contacts, diagnostics, members, messages, middleware, openapi, operations,
-    pages, profiles, search, sessions, tokens, upgrade,
+    accounts, chat, contacts, diagnostics, invites, members, messages, middleware, openapi,
+    operations, pages, profiles, search, sessions, talk, tokens, upgrade,
 };
 
 /// Who may ask.
@@ -37,7 +37,7 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, PEOPLE];
+pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, PEOPLE];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -125,6 +125,32 @@ const CHAT: &[Route] = &[
     row("POST", "/api/v1/topics/{topic}/publish", Access::SignedIn),
 ];
 
+/// What people do with messages, and how they come into conversations.
+#[rustfmt::skip]
+const TALK: &[Route] = &[
+    row("PUT", "/api/v1/conversations/{key}/messages/{id}/reactions/{emoji}", Access::SignedIn),
+    row("DELETE", "/api/v1/conversations/{key}/messages/{id}/reactions/{emoji}", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/messages/{id}/reactions", Access::SignedIn),
+    row("PUT", "/api/v1/conversations/{key}/messages/{id}/pin", Access::SignedIn),
+    row("DELETE", "/api/v1/conversations/{key}/messages/{id}/pin", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/messages/{id}/forward", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/messages/{id}/versions", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/messages/{id}/receipts", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/pins", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/delivered", Access::SignedIn),
+    row("PUT", "/api/v1/conversations/{key}/nickname", Access::SignedIn),
+    row("PUT", "/api/v1/conversations/{key}/members/{user}/nickname", Access::SignedIn),
+    row("PUT", "/api/v1/conversations/{key}/mute", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/transfer", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/invites", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/invites", Access::SignedIn),
+    row("DELETE", "/api/v1/conversations/{key}/invites/{id}", Access::SignedIn),
+    row("POST", "/api/v1/invites/look", Access::SignedIn),
+    row("POST", "/api/v1/invites/join", Access::SignedIn),
+    row("GET", "/api/v1/receipts", Access::SignedIn),
+    row("PUT", "/api/v1/receipts", Access::SignedIn),
+];
+
 /// People: oneself and others.
 #[rustfmt::skip]
 const PEOPLE: &[Route] = &[
@@ -186,6 +212,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
+    talk::configure(cfg);
+    invites::configure(cfg);
     pages::configure(cfg);
     upgrade::configure(cfg, has_echo);
     cfg.default_service(web::to(middleware::not_found));

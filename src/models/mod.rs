@@ -33,7 +33,14 @@ pub mod conversation;
 
 pub mod membership;
 
+pub mod discover;
+pub mod invite;
+pub mod mention;
 pub mod message;
+pub mod pin;
+pub mod reaction;
+pub mod unread;
+pub mod version;
 
 pub mod posting;
 

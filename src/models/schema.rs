@@ -21,6 +21,7 @@ diesel::table! {
         last_login -> Nullable<Timestamp>,
         date_joined -> Timestamp,
         credentials_changed_at -> Timestamp,
+        read_receipts -> Bool,
     }
 }
 
@@ -108,6 +109,10 @@ diesel::table! {
         invite_link -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        posted -> BigInt,
+        deleted -> BigInt,
+        slow_mode_s -> BigInt,
+        search_key -> Text,
     }
 }
 
@@ -120,6 +125,11 @@ diesel::table! {
         muted_until -> Nullable<Timestamp>,
         joined_at -> Timestamp,
         read_seq -> BigInt,
+        read_at -> Nullable<Timestamp>,
+        read_number -> BigInt,
+        delivered_seq -> BigInt,
+        delivered_at -> Nullable<Timestamp>,
+        mentioned_seq -> BigInt,
     }
 }
 
@@ -137,6 +147,59 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
+        number -> BigInt,
+        forward_of -> Nullable<BigInt>,
+        forward_sender -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reactions (message_id, emoji, user_id) {
+        message_id -> BigInt,
+        emoji -> Text,
+        user_id -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    pins (message_id) {
+        message_id -> BigInt,
+        conversation_id -> BigInt,
+        pinned_by -> Nullable<BigInt>,
+        pinned_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    mentions (message_id, user_id) {
+        message_id -> BigInt,
+        user_id -> BigInt,
+        conversation_id -> BigInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    message_versions (message_id, version) {
+        message_id -> BigInt,
+        version -> BigInt,
+        content -> Text,
+        written_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    invites (id) {
+        id -> BigInt,
+        conversation_id -> BigInt,
+        token_hash -> Text,
+        created_by -> Nullable<BigInt>,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        max_uses -> Nullable<BigInt>,
+        uses -> BigInt,
+        revoked_at -> Nullable<Timestamp>,
     }
 }
 
@@ -512,6 +575,14 @@ diesel::joinable!(conversations -> users (owner_id));
 diesel::joinable!(memberships -> conversations (conversation_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(reactions -> messages (message_id));
+diesel::joinable!(reactions -> users (user_id));
+diesel::joinable!(pins -> messages (message_id));
+diesel::joinable!(pins -> conversations (conversation_id));
+diesel::joinable!(mentions -> messages (message_id));
+diesel::joinable!(mentions -> users (user_id));
+diesel::joinable!(message_versions -> messages (message_id));
+diesel::joinable!(invites -> conversations (conversation_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
 diesel::joinable!(profiles -> users (user_id));
@@ -554,10 +625,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     incident_images,
     incident_patients,
     incidents,
+    invites,
     journal,
     logins,
     maydays,
     memberships,
+    mentions,
+    message_versions,
     messages,
     nodes,
     notices,
@@ -567,7 +641,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     password_resets,
     patient_reads,
     people_online,
+    pins,
     profiles,
+    reactions,
     refresh_tokens,
     shifts,
     timeline,

@@ -5,8 +5,11 @@
 
 pub mod dispatch;
 pub mod fleet;
+pub mod look;
 pub mod people;
+pub mod rooms;
 pub mod search;
+pub mod talk;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,8 +18,11 @@ use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
+use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::search::Search;
+use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -146,11 +152,15 @@ pub struct ConversationCreate {
     pub client_id: Option<String>,
 }
 
-/// Change a conversation's title or description.
+/// Change a conversation; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ConversationChange {
     pub title: Option<String>,
     pub description: Option<String>,
+    /// Whether anyone signed in may find, read, join and speak; never for a direct one.
+    pub is_public: Option<bool>,
+    /// Seconds a member waits between two messages, up to 21,600; 0 for none.
+    pub slow_mode_s: Option<i64>,
     pub client_id: Option<String>,
 }
 
@@ -182,9 +192,30 @@ pub enum Command {
     ConversationChange(ConversationChange),
     ConversationJoin(Membership),
     ConversationLeave(Membership),
+    Talk(TalkCommand),
+    Room(RoomCommand),
+    Look(Look),
     People(PeopleCommand),
     Dispatch(Box<DispatchCommand>),
     Search(Search),
+}
+
+impl From<TalkCommand> for Command {
+    fn from(command: TalkCommand) -> Self {
+        Self::Talk(command)
+    }
+}
+
+impl From<RoomCommand> for Command {
+    fn from(command: RoomCommand) -> Self {
+        Self::Room(command)
+    }
+}
+
+impl From<Look> for Command {
+    fn from(look: Look) -> Self {
+        Self::Look(look)
+    }
 }
 
 /// One row of [`COMMANDS`].
@@ -205,7 +236,7 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE, DISPATCH];
+pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

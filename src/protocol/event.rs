@@ -2,6 +2,7 @@
 
 pub mod dispatch;
 pub mod people;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::clock;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -52,6 +54,7 @@ pub enum EventBody {
     ConversationRemoved {
         topic: Topic,
     },
+    Talk(TalkEvent),
     /// Ephemeral; gone after `expires_ms` unless repeated.
     Typing {
         user: PersonView,
@@ -89,6 +92,7 @@ impl EventBody {
             Self::ConversationChanged(_) => "conversation.changed",
             Self::ConversationAdded(_) => "conversation.added",
             Self::ConversationRemoved { .. } => "conversation.removed",
+            Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",

@@ -57,6 +57,8 @@ fn group(conn: &mut DbConn, owner: &PersonView) -> Group {
         message_type: "text".to_owned(),
         content: String::new(),
         reply_to: None,
+        mentions: Vec::new(),
+        forward: None,
         at: start(),
     };
     Group { id: made.id, template }

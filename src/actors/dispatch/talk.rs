@@ -113,7 +113,14 @@ fn seat(
             continue;
         }
         let nickname = String::new();
-        let member = MemberView { user: person, role, nickname, joined_at: work.now, read_seq: 0 };
+        let member = MemberView {
+            user: person,
+            role,
+            nickname,
+            joined_at: work.now,
+            read_seq: 0,
+            delivered_seq: 0,
+        };
         let body = EventBody::MemberAdded { member, by: work.who.id() };
         let delta = Delta { role: Some(role), ..Delta::default() }.text();
         let topic = conversation.topic();

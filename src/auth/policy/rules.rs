@@ -9,6 +9,8 @@ pub type Rule = (TopicKind, Action, &'static [Who]);
 
 const LISTENER: Who = Who::Relation(Relation::Listener);
 const MEMBER: Who = Who::Relation(Relation::Member);
+const PEER: Who = Who::Relation(Relation::Peer);
+const INVITED: Who = Who::Relation(Relation::Invited);
 const AUTHOR: Who = Who::Relation(Relation::Author);
 const ADMIN: Who = Who::Relation(Relation::Admin);
 const OWNER: Who = Who::Relation(Relation::Owner);
@@ -18,10 +20,11 @@ const CONTACT: Who = Who::Relation(Relation::Contact);
 const BARRED: Who = Who::Relation(Relation::Barred);
 const CREW: Who = Who::Relation(Relation::Crew);
 
-const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARRED];
-const SPEAKERS: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER];
-const MEMBERS: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER];
-const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, AUTHOR, ADMIN, OWNER, BARRED];
+const READERS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
+const REACTORS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
+const SPEAKERS: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
+const MEMBERS: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
+const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
@@ -32,7 +35,8 @@ const CREW_OR_FIELD: &[Who] =
 const DESK_OR_SERVER: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
 const UNIT_OR_SERVER: &[Who] =
     &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
-const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, AUTHOR, ADMIN, OWNER, Who::Server];
+const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER, Who::Server];
+const KEEPERS_OR_PEER: &[Who] = &[PEER, ADMIN, OWNER];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
 pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, PEOPLE, DISPATCH];
@@ -58,8 +62,20 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::PromoteMember, &[OWNER]),
     (TopicKind::Chat, Action::ChangeConversation, KEEPERS),
     (TopicKind::Chat, Action::Create, &[Who::AnyoneSignedIn]),
-    (TopicKind::Chat, Action::Join, &[VISITOR]),
+    (TopicKind::Chat, Action::Join, &[VISITOR, INVITED]),
     (TopicKind::Chat, Action::Leave, MEMBERS),
+    (TopicKind::Chat, Action::React, REACTORS),
+    (TopicKind::Chat, Action::Pin, KEEPERS_OR_PEER),
+    (TopicKind::Chat, Action::Forward, READERS),
+    (TopicKind::Chat, Action::ReadVersions, MEMBERS_OR_BARRED),
+    (TopicKind::Chat, Action::ReadReceipts, MEMBERS_OR_BARRED),
+    (TopicKind::Chat, Action::MarkDelivered, MEMBERS_OR_BARRED),
+    (TopicKind::Chat, Action::PostFreely, KEEPERS_OR_PEER),
+    (TopicKind::Chat, Action::KeepInvites, KEEPERS),
+    (TopicKind::Chat, Action::NameOneself, MEMBERS),
+    (TopicKind::Chat, Action::NameMember, KEEPERS),
+    (TopicKind::Chat, Action::Mute, MEMBERS_OR_BARRED),
+    (TopicKind::Chat, Action::TransferOwnership, &[OWNER]),
 ];
 
 /// What is one person's own, and the admin's tables.

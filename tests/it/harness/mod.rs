@@ -4,6 +4,7 @@
 //! **Never:** assertions about the product; those are the stories' own.
 
 pub mod browser;
+pub mod calls;
 pub mod child;
 pub mod dispatch;
 pub mod engines;
