@@ -10,7 +10,7 @@ use actix::Addr;
 use tokio::sync::oneshot;
 
 use crate::actors::fanout::Fanout;
-use crate::actors::mail::{Outbound, Reply, Revoke, TakeCensus, Unseat, tell};
+use crate::actors::mail::{Alarm, Outbound, Reply, Revoke, TakeCensus, Unseat, tell};
 use crate::layer::contract::{Delivery, Envelope, Heard};
 use crate::metrics::Metrics;
 use crate::protocol::topic::Topic;
@@ -136,6 +136,11 @@ impl Exchange {
     pub fn hear(&self, heard: Heard) {
         match heard {
             Heard::Envelope(Envelope::Events(events)) => self.deliver(events),
+            Heard::Envelope(Envelope::Alarm(alarm)) => {
+                for worker in self.workers() {
+                    tell(&worker, Alarm(Arc::clone(&alarm)));
+                }
+            }
             Heard::Envelope(Envelope::Revoked { whom, refusal }) => {
                 for worker in self.workers() {
                     tell(&worker, Revoke { whom, refusal: refusal.clone() });

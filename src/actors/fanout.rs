@@ -13,7 +13,7 @@ use chrono::NaiveDateTime;
 
 use crate::actors::house::House;
 use crate::actors::mail::{
-    Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Revoke, Seat, TakeCensus,
+    Alarm, Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Revoke, Seat, TakeCensus,
     Unseat, person, tell,
 };
 use crate::actors::replay;
@@ -215,6 +215,20 @@ impl Handler<Outbound> for Fanout {
         if !outbound.events.is_empty() {
             self.take(outbound.events, ctx);
         }
+    }
+}
+
+impl Handler<Alarm> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, Alarm(alarm): Alarm, _: &mut Context<Self>) {
+        with_floor(|floor| {
+            for session in floor.seats.sessions(&alarm.topic) {
+                if let Some(resident) = floor.residents.get(&session) {
+                    resident.outbox.push_ahead(alarm.frame.clone());
+                }
+            }
+        });
     }
 }
 

@@ -174,6 +174,11 @@ pub struct Outbound {
     pub events: Vec<Arc<Delivery>>,
 }
 
+/// To a worker's fan-out: an alarm, ahead of all that waits for its listeners.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Alarm(pub Arc<Delivery>);
+
 /// To a worker's fan-out: hold events of `topic` for this session until it goes live.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

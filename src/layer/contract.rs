@@ -98,6 +98,9 @@ pub enum Whom {
 pub enum Envelope {
     /// Events, in order.
     Events(Vec<Arc<Delivery>>),
+    /// An alarm: to every listener at once, ahead of all that waits for them. Not numbered; the
+    /// numbered event it is about comes by itself.
+    Alarm(Arc<Delivery>),
     /// Credentials ended: close their sockets and forget what was cached about them.
     Revoked { whom: Whom, refusal: Refusal },
     /// A person lost one topic.

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{AttachmentId, MessageId, UserId};
-use crate::protocol::command::call::CallCommand;
+use crate::protocol::command::call::{CALLS, CallCommand};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
 use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::command::look::{LOOKS, Look};
@@ -312,22 +312,6 @@ const PEOPLE: &[CommandRow] = &[
     row("contact.remove", false, |raw| about_people(raw, PeopleCommand::ContactRemove)),
     row("contact.block", false, |raw| about_people(raw, PeopleCommand::ContactBlock)),
     row("contact.unblock", false, |raw| about_people(raw, PeopleCommand::ContactUnblock)),
-];
-
-/// Calls, and what is brought before the admins.
-#[rustfmt::skip]
-const CALLS: &[CommandRow] = &[
-    row("call.start", true, |raw| about_calls(raw, CallCommand::Start)),
-    row("call.ring", false, |raw| about_calls(raw, CallCommand::Ring)),
-    row("call.answer", false, |raw| about_calls(raw, CallCommand::Answer)),
-    row("call.decline", false, |raw| about_calls(raw, CallCommand::Decline)),
-    row("call.end", false, |raw| about_calls(raw, CallCommand::End)),
-    row("call.signal", false, |raw| about_calls(raw, CallCommand::Signal)),
-    row("call.show", false, |raw| about_calls(raw, CallCommand::Show)),
-    row("call.list", false, |raw| about_calls(raw, CallCommand::List)),
-    row("report.send", false, |raw| read_data(raw).map(ReportCommand::Send).map(Command::Report)),
-    row("report.list", false, |raw| read_data(raw).map(ReportCommand::List).map(Command::Report)),
-    row("report.resolve", false, |raw| read_data(raw).map(ReportCommand::Resolve).map(Command::Report)),
 ];
 
 fn about_calls<T: DeserializeOwned>(

@@ -122,6 +122,18 @@ impl Outbox {
         }
     }
 
+    /// Queues one frame before all that waits, whatever the bound: for alarms, which are few and
+    /// small. Ignored once ended.
+    pub fn push_ahead(self: &Rc<Self>, frame: Bytes) {
+        if !self.is_open() {
+            return;
+        }
+        self.queue.borrow_mut().push_ahead(frame);
+        if !self.pumping.get() {
+            turn::flush_at_end(self);
+        }
+    }
+
     /// Writes a run of whole frames at once when nothing waits before it, else queues it in order.
     /// Shared bytes are never copied. Ignored once ended.
     pub fn write(self: &Rc<Self>, frames: Bytes) {

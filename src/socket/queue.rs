@@ -60,6 +60,17 @@ impl Queue {
         }
     }
 
+    /// Puts one entry of whole frames before all that waits but an entry that has begun to leave.
+    pub fn push_ahead(&mut self, frames: Bytes) {
+        if frames.is_empty() {
+            return;
+        }
+        let begun = self.sent_bytes > 0 || self.begins_with_head;
+        let place = usize::from(begun && !self.entries.is_empty());
+        self.total_bytes += frames.len();
+        self.entries.insert(place, frames);
+    }
+
     /// Puts the bytes before the first frame, which are never cut.
     pub fn push_head(&mut self, head: Bytes) {
         if !head.is_empty() && self.sent_bytes == 0 {
@@ -175,6 +186,24 @@ mod tests {
         assert!(queue.is_empty());
         assert_eq!((queue.waiting_bytes(), queue.behind_bytes()), (0, 0));
         assert_eq!(queue.entries.capacity(), 0);
+    }
+
+    #[test]
+    fn what_goes_ahead_never_cuts_a_frame_that_has_begun_to_leave() {
+        for (sent, expected) in [(0, "!abcdef"), (1, "bc!def"), (3, "!def")] {
+            let mut queue = Queue::default();
+            queue.push(Bytes::from_static(b"abc"));
+            queue.push(Bytes::from_static(b"def"));
+            queue.advance(sent);
+            queue.push_ahead(Bytes::from_static(b"!"));
+            assert_eq!(joined(&queue), expected.as_bytes(), "{sent} sent");
+            assert_eq!(queue.waiting_bytes(), expected.len());
+        }
+        let mut queue = Queue::default();
+        queue.push_head(Bytes::from_static(b"101 "));
+        queue.push(Bytes::from_static(b"abc"));
+        queue.push_ahead(Bytes::from_static(b"!"));
+        assert_eq!(joined(&queue), b"101 !abc", "the handshake's answer stays first");
     }
 
     #[test]

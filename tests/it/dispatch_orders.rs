@@ -134,6 +134,8 @@ async fn a_mayday_reaches_every_dispatcher_repeats_and_is_answered_by_name() {
         let raised = medic.does("mayday.raise", json!({"note": "under attack"})).await;
         assert_eq!((&raised["nobody_heard"], &raised["listening"]), (&json!(false), &json!(2)));
         for board in [&mut dana.socket, &mut omar.socket] {
+            let alarm = board.hears("mayday.alarm").await;
+            assert_eq!((&alarm["seq"], &alarm["topic"]), (&Value::Null, &json!(BOARD)));
             let heard = board.hears("mayday.raised").await;
             assert_eq!(heard["data"]["mayday"]["incident"], incident);
             assert_eq!(heard["data"]["mayday"]["unit_number"], "A-1");

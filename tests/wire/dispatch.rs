@@ -247,6 +247,7 @@ pub fn events() -> Vec<Event> {
         DispatchEvent::OrderRepeated { order: OrderView { repeats: 1, ..order(OrderState::Sent) } },
         DispatchEvent::OrderEscalated { order: late },
         DispatchEvent::MaydayRaised { mayday: mayday() },
+        DispatchEvent::MaydayAlarm { mayday: mayday() },
         DispatchEvent::MaydayRepeated {
             mayday: MaydayView { repeats: 1, nobody_heard: true, ..mayday() },
         },
@@ -255,7 +256,7 @@ pub fn events() -> Vec<Event> {
     ];
     let event = |(seq, body)| Event {
         topic: Topic::Board,
-        seq: Some(seq),
+        seq: Some(seq).filter(|_| !matches!(body, DispatchEvent::MaydayAlarm { .. })),
         at: at(),
         body: EventBody::Dispatch(Box::new(body)),
     };

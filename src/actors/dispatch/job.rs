@@ -24,7 +24,8 @@ use crate::models::error::StoreError;
 use crate::models::journal;
 use crate::models::store::{self, DbConn};
 use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
-use crate::protocol::event::Event;
+use crate::protocol::event::dispatch::DispatchEvent;
+use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 
@@ -173,6 +174,9 @@ impl Job for DispatchJob {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(outcome) => {
                 self.reply.send_with(Ok(outcome.answer), &mut aftermath.replies);
+                for alarm in outcome.events.iter().filter_map(alarm) {
+                    aftermath.envelopes.insert(0, Envelope::Alarm(delivery(alarm)));
+                }
                 aftermath.publish(outcome.events);
                 for (topic, user) in outcome.unseated {
                     let refusal = Refusal::forbidden("you are no longer of this crew");
@@ -188,6 +192,22 @@ impl Job for DispatchJob {
     fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
         self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }
+}
+
+/// The alarm that goes ahead of a mayday's event on the board.
+fn alarm(event: &Event) -> Option<Event> {
+    let EventBody::Dispatch(body) = &event.body else { return None };
+    let (DispatchEvent::MaydayRaised { mayday } | DispatchEvent::MaydayRepeated { mayday }) =
+        &**body
+    else {
+        return None;
+    };
+    if event.topic != Topic::Board {
+        return None;
+    }
+    let body = DispatchEvent::MaydayAlarm { mayday: mayday.clone() };
+    let body = EventBody::Dispatch(Box::new(body));
+    Some(Event { topic: Topic::Board, seq: None, at: event.at, body })
 }
 
 /// Opens an incident for someone without an account: the public form.

@@ -57,6 +57,11 @@ pub enum DispatchEvent {
     MaydayRaised {
         mayday: MaydayView,
     },
+    /// Ephemeral; sent ahead of all that waits for a dispatcher, at once and with each repeat. The
+    /// numbered event comes in its place.
+    MaydayAlarm {
+        mayday: MaydayView,
+    },
     /// Nobody has answered it by name yet.
     MaydayRepeated {
         mayday: MaydayView,
@@ -85,6 +90,7 @@ impl DispatchEvent {
             Self::OrderRepeated { .. } => "order.repeated",
             Self::OrderEscalated { .. } => "order.escalated",
             Self::MaydayRaised { .. } => "mayday.raised",
+            Self::MaydayAlarm { .. } => "mayday.alarm",
             Self::MaydayRepeated { .. } => "mayday.repeated",
             Self::MaydayChanged { .. } => "mayday.changed",
             Self::ParOverdue { .. } => "par.overdue",
