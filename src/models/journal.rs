@@ -110,6 +110,21 @@ pub fn append(conn: &mut DbConn, topic: TopicId, entries: &[NewEntry]) -> Result
     })
 }
 
+/// Says which row the entry at `seq` is about, for one whose position had to be known before.
+///
+/// # Errors
+/// Those of the database.
+pub fn name_entity(
+    conn: &mut DbConn,
+    topic: TopicId,
+    seq: i64,
+    entity: i64,
+) -> Result<(), StoreError> {
+    let entry = journal::table.find((topic, seq));
+    diesel::update(entry).set(journal::entity_id.eq(entity)).execute(conn)?;
+    Ok(())
+}
+
 /// Row by row through one prepared statement: what a new statement costs SQLite is the parsing.
 fn append_rows(
     conn: &mut DbConn,

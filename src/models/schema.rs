@@ -267,6 +267,16 @@ diesel::joinable!(journal -> topics (topic_id));
 diesel::joinable!(conversations -> topics (topic_id));
 diesel::joinable!(conversations -> users (owner_id));
 diesel::joinable!(memberships -> conversations (conversation_id));
+diesel::table! {
+    imported_rows (origin, source_table, source_id) {
+        origin -> Text,
+        source_table -> Text,
+        source_id -> Text,
+        local_id -> BigInt,
+        imported_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(answers -> users (user_id));
@@ -284,6 +294,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     contacts,
     conversations,
     facts,
+    imported_rows,
     journal,
     logins,
     memberships,
