@@ -10,6 +10,7 @@ mod command_line;
 mod contacts;
 mod crash;
 mod hostile;
+mod import_django;
 mod limits;
 mod model_accounts;
 mod model_chat;
