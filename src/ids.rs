@@ -113,6 +113,18 @@ ids! {
     AttemptId,
     /// An ambulance or other unit that takes orders.
     UnitId,
+    /// An emergency: a call and all that follows from it.
+    IncidentId,
+    /// A hospital that takes patients.
+    HospitalId,
+    /// An order that binds a unit to an incident.
+    OrderId,
+    /// Someone's time on a unit.
+    ShiftId,
+    /// A crew's call for its own help.
+    MaydayId,
+    /// An entry of the timeline.
+    EntryId,
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-21-000002_create_chat",
     "2026-11-21-000003_create_operations",
     "2026-11-28-000001_create_notices",
+    "2026-11-28-000031_create_dispatch",
     "2026-11-28-000901_create_imported_rows",
     "2026-11-28-001901_create_profiles",
 ];

@@ -50,3 +50,25 @@ pub mod statistics;
 pub mod notice;
 
 pub mod backup;
+
+pub mod stored;
+
+pub mod lifecycle;
+
+pub mod incident;
+
+pub mod incident_views;
+
+pub mod unit;
+
+pub mod shift;
+
+pub mod hospital;
+
+pub mod order;
+
+pub mod timeline;
+
+pub mod mayday;
+
+pub mod par;

@@ -257,6 +257,249 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    hospitals (id) {
+        id -> BigInt,
+        name -> Text,
+        address -> Text,
+        latitude -> Nullable<Integer>,
+        longitude -> Nullable<Integer>,
+        phone -> Text,
+        total_beds -> Integer,
+        available_beds -> Integer,
+        emergency_load -> Text,
+        specialties -> Text,
+        diversion_reason -> Nullable<Text>,
+        diversion_since -> Nullable<Timestamp>,
+        diversion_ends_at -> Nullable<Timestamp>,
+        diversion_by -> Nullable<BigInt>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        retired_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    units (id) {
+        id -> BigInt,
+        unit_number -> Text,
+        unit_type -> Text,
+        capabilities -> Text,
+        equipment -> Text,
+        max_patients -> Integer,
+        status -> Text,
+        status_since -> Timestamp,
+        paramedic_id -> Nullable<BigInt>,
+        latitude -> Nullable<Integer>,
+        longitude -> Nullable<Integer>,
+        accuracy_m -> Nullable<Integer>,
+        heading_deg -> Nullable<Integer>,
+        speed_kmh -> Nullable<Integer>,
+        fixed_at -> Nullable<Timestamp>,
+        position_at -> Nullable<Timestamp>,
+        home_name -> Text,
+        home_latitude -> Nullable<Integer>,
+        home_longitude -> Nullable<Integer>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        retired_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    unit_trail (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        latitude -> Integer,
+        longitude -> Integer,
+        accuracy_m -> Nullable<Integer>,
+        heading_deg -> Nullable<Integer>,
+        speed_kmh -> Nullable<Integer>,
+        fixed_at -> Timestamp,
+        received_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    shifts (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        user_id -> BigInt,
+        duty -> Text,
+        since -> Timestamp,
+        until -> Nullable<Timestamp>,
+        rest_until -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        ended_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    incidents (id) {
+        id -> BigInt,
+        call_id -> Text,
+        conversation_id -> Nullable<BigInt>,
+        status -> Text,
+        incident_type -> Text,
+        determinant -> Text,
+        priority -> Text,
+        caller_name -> Text,
+        caller_phone -> Text,
+        description -> Text,
+        address -> Text,
+        latitude -> Nullable<Integer>,
+        longitude -> Nullable<Integer>,
+        dispatcher_id -> Nullable<BigInt>,
+        hospital_id -> Nullable<BigInt>,
+        hospital_destination -> Text,
+        duplicate_of -> Nullable<BigInt>,
+        close_reason -> Text,
+        version -> BigInt,
+        received_at -> Timestamp,
+        dispatched_at -> Nullable<Timestamp>,
+        en_route_at -> Nullable<Timestamp>,
+        on_scene_at -> Nullable<Timestamp>,
+        transporting_at -> Nullable<Timestamp>,
+        at_hospital_at -> Nullable<Timestamp>,
+        closed_at -> Nullable<Timestamp>,
+        locks_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    incident_patients (incident_id) {
+        incident_id -> BigInt,
+        name -> Text,
+        age -> Nullable<Integer>,
+        condition -> Text,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    incident_images (id) {
+        id -> BigInt,
+        incident_id -> BigInt,
+        file -> Text,
+        content_type -> Text,
+        bytes -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    orders (id) {
+        id -> BigInt,
+        incident_id -> BigInt,
+        unit_id -> BigInt,
+        state -> Text,
+        stage -> Text,
+        priority -> Text,
+        note -> Text,
+        ordered_by -> Nullable<BigInt>,
+        paramedic_id -> Nullable<BigInt>,
+        override_reason -> Nullable<Text>,
+        sent_at -> Timestamp,
+        delivered_at -> Nullable<Timestamp>,
+        seen_at -> Nullable<Timestamp>,
+        answered_at -> Nullable<Timestamp>,
+        answered_by -> Nullable<BigInt>,
+        decline_reason -> Nullable<Text>,
+        en_route_at -> Nullable<Timestamp>,
+        on_scene_at -> Nullable<Timestamp>,
+        transporting_at -> Nullable<Timestamp>,
+        at_hospital_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        ended_by -> Nullable<BigInt>,
+        end_reason -> Nullable<Text>,
+        repeats -> Integer,
+        repeat_at -> Nullable<Timestamp>,
+        escalate_at -> Nullable<Timestamp>,
+        escalated_at -> Nullable<Timestamp>,
+        escalations -> Integer,
+        nobody_heard -> Bool,
+    }
+}
+
+diesel::table! {
+    order_crew (order_id, user_id) {
+        order_id -> BigInt,
+        user_id -> BigInt,
+        delivered_at -> Nullable<Timestamp>,
+        seen_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    timeline (id) {
+        id -> BigInt,
+        incident_id -> Nullable<BigInt>,
+        unit_id -> Nullable<BigInt>,
+        order_id -> Nullable<BigInt>,
+        kind -> Text,
+        actor_id -> Nullable<BigInt>,
+        actor_name -> Text,
+        from_status -> Nullable<Text>,
+        to_status -> Nullable<Text>,
+        detail -> Text,
+        at -> Timestamp,
+        device_at -> Nullable<Timestamp>,
+        utc_offset_min -> Integer,
+        server_at -> Timestamp,
+        client_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    patient_reads (id) {
+        id -> BigInt,
+        incident_id -> Nullable<BigInt>,
+        user_id -> Nullable<BigInt>,
+        username -> Text,
+        way -> Text,
+        at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    maydays (id) {
+        id -> BigInt,
+        unit_id -> Nullable<BigInt>,
+        incident_id -> Nullable<BigInt>,
+        raised_by -> Nullable<BigInt>,
+        note -> Text,
+        latitude -> Nullable<Integer>,
+        longitude -> Nullable<Integer>,
+        raised_at -> Timestamp,
+        device_at -> Nullable<Timestamp>,
+        acknowledged_at -> Nullable<Timestamp>,
+        acknowledged_by -> Nullable<BigInt>,
+        ended_at -> Nullable<Timestamp>,
+        ended_by -> Nullable<BigInt>,
+        end_reason -> Text,
+        repeats -> Integer,
+        repeat_at -> Nullable<Timestamp>,
+        nobody_heard -> Bool,
+    }
+}
+
+diesel::table! {
+    par_timers (incident_id) {
+        incident_id -> BigInt,
+        every_ms -> BigInt,
+        due_at -> Nullable<Timestamp>,
+        checked_at -> Nullable<Timestamp>,
+        checked_by -> Nullable<BigInt>,
+        overdue_since -> Nullable<Timestamp>,
+        notices -> Integer,
+        nobody_heard -> Bool,
+    }
+}
+
 diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
@@ -285,6 +528,29 @@ diesel::joinable!(profiles -> users (user_id));
 diesel::joinable!(client_settings -> users (user_id));
 diesel::joinable!(contacts -> users (person_id));
 diesel::joinable!(people_online -> nodes (node_id));
+diesel::joinable!(hospitals -> users (diversion_by));
+diesel::joinable!(units -> users (paramedic_id));
+diesel::joinable!(unit_trail -> units (unit_id));
+diesel::joinable!(shifts -> units (unit_id));
+diesel::joinable!(incidents -> conversations (conversation_id));
+diesel::joinable!(incidents -> users (dispatcher_id));
+diesel::joinable!(incidents -> hospitals (hospital_id));
+diesel::joinable!(incident_patients -> incidents (incident_id));
+diesel::joinable!(incident_images -> incidents (incident_id));
+diesel::joinable!(orders -> incidents (incident_id));
+diesel::joinable!(orders -> units (unit_id));
+diesel::joinable!(order_crew -> orders (order_id));
+diesel::joinable!(order_crew -> users (user_id));
+diesel::joinable!(timeline -> incidents (incident_id));
+diesel::joinable!(timeline -> units (unit_id));
+diesel::joinable!(timeline -> orders (order_id));
+diesel::joinable!(timeline -> users (actor_id));
+diesel::joinable!(patient_reads -> incidents (incident_id));
+diesel::joinable!(patient_reads -> users (user_id));
+diesel::joinable!(maydays -> units (unit_id));
+diesel::joinable!(maydays -> incidents (incident_id));
+diesel::joinable!(par_timers -> incidents (incident_id));
+diesel::joinable!(par_timers -> users (checked_by));
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
@@ -294,17 +560,30 @@ diesel::allow_tables_to_appear_in_same_query!(
     contacts,
     conversations,
     facts,
+    hospitals,
     imported_rows,
+    incident_images,
+    incident_patients,
+    incidents,
     journal,
     logins,
+    maydays,
     memberships,
     messages,
     nodes,
     notices,
+    order_crew,
+    orders,
+    par_timers,
     password_resets,
+    patient_reads,
     people_online,
     profiles,
     refresh_tokens,
+    shifts,
+    timeline,
     topics,
+    unit_trail,
+    units,
     users,
 );

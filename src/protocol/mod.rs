@@ -6,6 +6,7 @@
 
 pub mod close;
 pub mod command;
+pub mod dispatch;
 pub mod event;
 pub mod frame;
 pub mod refusal;

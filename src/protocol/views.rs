@@ -3,6 +3,8 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod dispatch;
+pub mod hospitals;
 pub mod people;
 
 use chrono::NaiveDateTime;

@@ -64,7 +64,7 @@ const TRANSPORT: &[&str] = &["src/http/", "src/socket/"];
 const HASHES: &[&str] = &["src/auth/"];
 
 const DOORS: &[Door] = &[
-    door("actix_web_actors", &["src/http/upgrade.rs", "src/http/upgrade/", "src/socket/"]),
+    door("actix_web_actors", &["src/http/handshake.rs", "src/socket/"]),
     door("actix_web", &["src/http/", "src/boot.rs", "src/boot/"]),
     door("actix_http", TRANSPORT),
     door("actix_server", &["src/http/", "src/socket/", "src/boot.rs"]),
@@ -226,7 +226,7 @@ pub const RULES: &[Rule] = &[
             ("src/actors/x.rs", "fn f() { addr.do_send(x); }"),
         ],
         good: &[
-            ("src/http/upgrade.rs", "use actix_web_actors::ws;"),
+            ("src/http/handshake.rs", "use actix_web_actors::ws;"),
             ("src/http/x.rs", "use actix::Addr;\nuse actix_web::web;"),
             ("src/actors/x.rs", "use actix::{Actor, Addr};"),
             ("src/models/x.rs", "use diesel::prelude::*;"),

@@ -1,0 +1,13 @@
+DROP TABLE par_timers;
+DROP TABLE maydays;
+DROP TABLE patient_reads;
+DROP TABLE timeline;
+DROP TABLE order_crew;
+DROP TABLE orders;
+DROP TABLE incident_images;
+DROP TABLE incident_patients;
+DROP TABLE incidents;
+DROP TABLE shifts;
+DROP TABLE unit_trail;
+DROP TABLE units;
+DROP TABLE hospitals;

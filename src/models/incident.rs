@@ -1,0 +1,309 @@
+//! The `incidents` table with patients, pictures and the log of who saw which patient.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::ids::{ConversationId, HospitalId, IncidentId, UserId};
+use crate::models::error::StoreError;
+use crate::models::schema::{incident_images, incident_patients, incidents, patient_reads};
+use crate::models::store::{DbConn, on_engine};
+use crate::protocol::dispatch::{Degrees, IncidentStatus, IncidentType, Priority};
+use crate::protocol::views::dispatch::{ImageView, PatientView};
+
+/// A row of `incidents`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = incidents)]
+#[diesel(treat_none_as_null = true)]
+pub struct Incident {
+    pub id: IncidentId,
+    pub call_id: String,
+    pub conversation_id: Option<ConversationId>,
+    pub status: IncidentStatus,
+    pub incident_type: IncidentType,
+    pub determinant: String,
+    pub priority: Priority,
+    pub caller_name: String,
+    pub caller_phone: String,
+    pub description: String,
+    pub address: String,
+    pub latitude: Option<Degrees>,
+    pub longitude: Option<Degrees>,
+    pub dispatcher_id: Option<UserId>,
+    pub hospital_id: Option<HospitalId>,
+    pub hospital_destination: String,
+    pub duplicate_of: Option<IncidentId>,
+    pub close_reason: String,
+    pub version: i64,
+    pub received_at: NaiveDateTime,
+    pub dispatched_at: Option<NaiveDateTime>,
+    pub en_route_at: Option<NaiveDateTime>,
+    pub on_scene_at: Option<NaiveDateTime>,
+    pub transporting_at: Option<NaiveDateTime>,
+    pub at_hospital_at: Option<NaiveDateTime>,
+    /// When it was closed or cancelled.
+    pub closed_at: Option<NaiveDateTime>,
+    /// From here on nothing of it changes any more.
+    pub locks_at: Option<NaiveDateTime>,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
+}
+
+impl Incident {
+    /// Whether nothing of it may change any more.
+    pub fn is_locked(&self, now: NaiveDateTime) -> bool {
+        self.locks_at.is_some_and(|locks_at| locks_at <= now)
+    }
+
+    /// When it first came to a status; `None` for RECEIVED and what it did not come to.
+    pub fn first_reached(&mut self, status: IncidentStatus) -> Option<&mut Option<NaiveDateTime>> {
+        match status {
+            IncidentStatus::Dispatched => Some(&mut self.dispatched_at),
+            IncidentStatus::EnRoute => Some(&mut self.en_route_at),
+            IncidentStatus::OnScene => Some(&mut self.on_scene_at),
+            IncidentStatus::Transporting => Some(&mut self.transporting_at),
+            IncidentStatus::AtHospital => Some(&mut self.at_hospital_at),
+            IncidentStatus::Closed | IncidentStatus::Cancelled => Some(&mut self.closed_at),
+            IncidentStatus::Received => None,
+        }
+    }
+}
+
+/// An incident to open.
+#[derive(Debug, Clone)]
+pub struct NewIncident {
+    pub incident_type: IncidentType,
+    pub determinant: String,
+    pub priority: Priority,
+    pub caller_name: String,
+    pub caller_phone: String,
+    pub description: String,
+    pub address: String,
+    pub latitude: Option<Degrees>,
+    pub longitude: Option<Degrees>,
+    pub dispatcher: Option<UserId>,
+    pub patient: PatientView,
+    /// When the call came in.
+    pub received_at: NaiveDateTime,
+    pub at: NaiveDateTime,
+}
+
+/// `CALL-` and eight random upper-case hexadecimal digits.
+fn new_call_id() -> Result<String, StoreError> {
+    match getrandom::u32() {
+        Ok(number) => Ok(format!("CALL-{number:08X}")),
+        Err(error) => Err(StoreError::Broken(format!("the system gives no randomness: {error}"))),
+    }
+}
+
+/// Opens an incident under a call id of its own.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(conn: &mut DbConn, new: &NewIncident) -> Result<Incident, StoreError> {
+    let id = loop {
+        let row = (
+            incidents::call_id.eq(new_call_id()?),
+            incidents::incident_type.eq(new.incident_type),
+            incidents::determinant.eq(&new.determinant),
+            incidents::priority.eq(new.priority),
+            incidents::caller_name.eq(&new.caller_name),
+            incidents::caller_phone.eq(&new.caller_phone),
+            incidents::description.eq(&new.description),
+            incidents::address.eq(&new.address),
+            incidents::latitude.eq(new.latitude),
+            incidents::longitude.eq(new.longitude),
+            incidents::dispatcher_id.eq(new.dispatcher),
+            incidents::received_at.eq(new.received_at),
+            incidents::created_at.eq(new.at),
+            incidents::updated_at.eq(new.at),
+        );
+        let statement = diesel::insert_into(incidents::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .returning(incidents::id);
+        let made: Option<IncidentId> =
+            on_engine!(&mut *conn, |inner| statement.get_result(inner).optional())?;
+        // One in four thousand million clashes with an earlier call: then another is drawn.
+        if let Some(made) = made {
+            break made;
+        }
+    };
+    set_patient(conn, id, &new.patient, new.at)?;
+    by_id(conn, id)?.ok_or(StoreError::Missing)
+}
+
+/// Writes an incident as it stands, one version on, and returns it so.
+pub fn update(
+    conn: &mut DbConn,
+    incident: &Incident,
+    at: NaiveDateTime,
+) -> Result<Incident, StoreError> {
+    let next = Incident { version: incident.version + 1, updated_at: at, ..incident.clone() };
+    diesel::update(incidents::table.find(incident.id)).set(&next).execute(conn)?;
+    Ok(next)
+}
+
+/// The incident with this id.
+pub fn by_id(conn: &mut DbConn, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+    Ok(incidents::table.find(id).select(Incident::as_select()).first(conn).optional()?)
+}
+
+/// The incident with this call id (`CALL-1A2B3C4D`).
+pub fn by_call_id(conn: &mut DbConn, call_id: &str) -> Result<Option<Incident>, StoreError> {
+    let found = incidents::table.filter(incidents::call_id.eq(call_id));
+    Ok(found.select(Incident::as_select()).first(conn).optional()?)
+}
+
+/// The incident whose conversation this is.
+pub fn by_conversation(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+) -> Result<Option<Incident>, StoreError> {
+    let found = incidents::table.filter(incidents::conversation_id.eq(conversation));
+    Ok(found.select(Incident::as_select()).first(conn).optional()?)
+}
+
+/// The ids of all incidents that are not over, newest first.
+pub fn open_ids(conn: &mut DbConn) -> Result<Vec<IncidentId>, StoreError> {
+    Ok(incidents::table
+        .filter(incidents::closed_at.is_null())
+        .order((incidents::received_at.desc(), incidents::id.desc()))
+        .select(incidents::id)
+        .load(conn)?)
+}
+
+/// Ids of incidents in any of these statuses (all with none given), newest first, below `before`.
+pub fn ids_by_status(
+    conn: &mut DbConn,
+    statuses: &[IncidentStatus],
+    before: Option<IncidentId>,
+    limit: i64,
+) -> Result<Vec<IncidentId>, StoreError> {
+    let mut query = incidents::table
+        .order(incidents::id.desc())
+        .limit(limit)
+        .select(incidents::id)
+        .into_boxed();
+    if !statuses.is_empty() {
+        query = query.filter(incidents::status.eq_any(statuses));
+    }
+    if let Some(before) = before {
+        query = query.filter(incidents::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// What is known of an incident's patient.
+pub fn patient(conn: &mut DbConn, id: IncidentId) -> Result<PatientView, StoreError> {
+    let row: Option<(String, Option<i32>, String)> = incident_patients::table
+        .find(id)
+        .select((incident_patients::name, incident_patients::age, incident_patients::condition))
+        .first(conn)
+        .optional()?;
+    let view = row.map(|(name, age, condition)| PatientView { name, age, condition });
+    Ok(view.unwrap_or_default())
+}
+
+/// Writes what is known of an incident's patient.
+pub fn set_patient(
+    conn: &mut DbConn,
+    id: IncidentId,
+    patient: &PatientView,
+    at: NaiveDateTime,
+) -> Result<(), StoreError> {
+    let change = (
+        incident_patients::name.eq(&patient.name),
+        incident_patients::age.eq(patient.age),
+        incident_patients::condition.eq(&patient.condition),
+        incident_patients::updated_at.eq(at),
+    );
+    let row = (incident_patients::incident_id.eq(id), change);
+    on_engine!(conn, |inner| diesel::insert_into(incident_patients::table)
+        .values(row)
+        .on_conflict(incident_patients::incident_id)
+        .do_update()
+        .set(change)
+        .execute(inner))?;
+    Ok(())
+}
+
+/// Adds a picture that came with the call.
+pub fn add_image(
+    conn: &mut DbConn,
+    id: IncidentId,
+    image: &ImageView,
+    at: NaiveDateTime,
+) -> Result<(), StoreError> {
+    let row = (
+        incident_images::incident_id.eq(id),
+        incident_images::file.eq(&image.file),
+        incident_images::content_type.eq(&image.content_type),
+        incident_images::bytes.eq(image.bytes),
+        incident_images::created_at.eq(at),
+    );
+    diesel::insert_into(incident_images::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// Logs that someone saw the patient of an incident, or with none given the whole board. `way` is
+/// how: `board`, `unit`, `rest`, `export` …
+pub fn note_read(
+    conn: &mut DbConn,
+    incident: Option<IncidentId>,
+    user: UserId,
+    username: &str,
+    way: &str,
+    at: NaiveDateTime,
+) -> Result<(), StoreError> {
+    let row = (
+        patient_reads::incident_id.eq(incident),
+        patient_reads::user_id.eq(user),
+        patient_reads::username.eq(username),
+        patient_reads::way.eq(way),
+        patient_reads::at.eq(at),
+    );
+    diesel::insert_into(patient_reads::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// One line of the log of who saw which patient.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct PatientRead {
+    /// None: they saw the whole board as it stood then.
+    pub incident: Option<IncidentId>,
+    pub user: Option<UserId>,
+    pub username: String,
+    pub way: String,
+    pub at: NaiveDateTime,
+}
+
+/// Who saw the patient of an incident, oldest first: those who opened it, and those who looked at
+/// a board on which it stood.
+pub fn reads_of(
+    conn: &mut DbConn,
+    incident: &Incident,
+    limit: i64,
+) -> Result<Vec<PatientRead>, StoreError> {
+    let until = incident.closed_at.unwrap_or_else(far_future);
+    let on_board = patient_reads::incident_id
+        .is_null()
+        .and(patient_reads::at.ge(incident.received_at))
+        .and(patient_reads::at.le(until));
+    Ok(patient_reads::table
+        .filter(patient_reads::incident_id.eq(incident.id).or(on_board))
+        .order((patient_reads::at, patient_reads::id))
+        .limit(limit)
+        .select((
+            patient_reads::incident_id,
+            patient_reads::user_id,
+            patient_reads::username,
+            patient_reads::way,
+            patient_reads::at,
+        ))
+        .load(conn)?)
+}
+
+/// Later than any clock here will show, and still a moment to both engines.
+fn far_future() -> NaiveDateTime {
+    chrono::DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default().naive_utc()
+}
