@@ -156,7 +156,7 @@ fn talk_is_whole(store: &Store, made: &Value) {
                 .collect();
             assert_eq!(said, [(1, "hello", false), (2, "hello yourself", false), (3, "", true)]);
             let said = message::page(conn, direct.id, None, None, 50)?.messages;
-            assert_eq!(said[0].created_at, "2026-01-02T03:06:05.600".parse().unwrap());
+            assert_eq!(said[0].created_at, "2026-01-02T03:07:05.600".parse().unwrap());
             assert_eq!(said[1].reply_to.as_ref().unwrap().content, "hello");
             assert!(said[1].edited_at.is_some() && said[0].edited_at.is_none());
             let group = conversation::by_id(conn, ConversationId(id("group")))?.unwrap();
@@ -222,7 +222,7 @@ async fn people_sign_in_with_their_old_passwords_and_old_refresh_tokens_count() 
         let made = made_by_django(&python, "messenger", &from, &[]);
         import(&from, &to, "messenger", &[]);
         // Tokens that Django signed are good here when its key is.
-        let key = "a key for this test alone, of more than fifty characters, really";
+        let key = "a-key-for-this-test-alone-of-more-than-fifty-characters-really";
         let server = Server::start_on(to, &[("secret_key", key)]).await;
         let post = async |path: &str, body: Value| {
             let url = format!("http://{}{path}", server.address);
