@@ -46,6 +46,7 @@ fn import(from: &Database, to: &Database, shape: &str, more: &[&str]) -> String 
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
     let folder = tempfile::tempdir().unwrap();
     command.current_dir(folder.path()).env_clear();
+    command.env("SECRET_KEY", "a-key-that-an-import-needs-for-nothing-but-postgres");
     command.args(["import-django", "--database", &from.url, "--database-url", &to.url]);
     command.args(["--mapping", &format!("{FIXTURES}/{shape}.toml")]).args(more);
     let output = command.output().unwrap();
