@@ -1,6 +1,7 @@
 //! `import-django`: brings people, conversations and messages over from a Django database.
 
 pub mod mapping;
+pub mod messages;
 pub mod people;
 pub mod reading;
 pub mod report;

@@ -106,7 +106,8 @@ impl Foreign {
                  WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite%'"
             }
             DbConn::Postgres(_) => {
-                "SELECT columns.table_name::text AS in_table, columns.column_name::text AS \"column\"
+                "SELECT columns.table_name::text AS in_table,
+                        columns.column_name::text AS \"column\"
                  FROM information_schema.columns AS columns
                  JOIN information_schema.tables AS tables USING (table_schema, table_name)
                  WHERE table_schema = ANY (current_schemas(false))
