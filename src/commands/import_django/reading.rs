@@ -60,7 +60,7 @@ fn parse(text: &str) -> Option<NaiveDateTime> {
     }
     let day = || chrono::NaiveDate::parse_from_str(text, MOMENTS[2]).ok()?.and_hms_opt(0, 0, 0);
     let whole = |form: &&str| NaiveDateTime::parse_from_str(text, form).ok();
-    MOMENTS.iter().find_map(|form| whole(&form)).or_else(day)
+    MOMENTS.iter().find_map(whole).or_else(day)
 }
 
 #[cfg(test)]
