@@ -166,6 +166,16 @@ settings! {
     ws_max_size: usize = "64KiB", size(1024..=10 << 20);
     /// Largest text of a chat message.
     message_max_size: usize = "16KiB", size(1..=1 << 20);
+    /// How long after it was sent a message may be edited; 0 is for ever.
+    edit_window: Duration = "0s", duration("0s", "3650d");
+    /// Different emojis that people may put under one message.
+    reactions_per_message: usize = "20", count(1..=1_000);
+    /// Messages that may be pinned in one conversation.
+    pins_per_conversation: usize = "100", count(1..=1_000);
+    /// Invite links that one conversation may have at once.
+    invites_per_conversation: usize = "50", count(1..=1_000);
+    /// Most members of a conversation who are told how far each of them has read.
+    receipts_members: usize = "256", count(0..=100_000);
     /// Largest body of a REST request.
     request_max_size: usize = "1MiB", size(1024..=64 << 20);
     /// How long a client may take to send the head of a request.
@@ -199,6 +209,10 @@ settings! {
     messages_per_second_per_user: u32 = "50", rate();
     /// Messages that one person may post at once.
     messages_burst: u32 = "200", rate();
+    /// Messages that one member may post in one conversation within `FLOOD_WINDOW`; 0 is unlimited.
+    flood_messages: u32 = "100", rate();
+    /// The time in which messages of one member in one conversation are counted.
+    flood_window: Duration = "10s", duration("10ms", "1d");
     /// Longest delay put before refusing an address that keeps being refused.
     refusal_delay_max: Duration = "1s", duration("0s", "30s");
 
@@ -242,10 +256,47 @@ settings! {
     /// Most connection attempts kept.
     attempts_keep_rows: usize = "100000", count(1..=100_000_000);
 
+    /// How often new messages are brought into the search index.
+    search_every: Duration = "200ms", duration("10ms", "1m");
+
+    /// How long notifications are kept after they last changed.
+    notifications_keep: Duration = "90d", duration("1s", "3650d");
+    /// Most notifications kept of one person.
+    notifications_keep_rows: usize = "1000", count(1..=1_000_000);
+    /// In conversations with more members only mentions notify.
+    notify_members_max: usize = "200", count(0..=10_000);
+
+    /// Time between looks at the figures of dashboards; a socket is told at most once in it.
+    dashboard_every: Duration = "1s", duration("10ms", "1m");
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.
     typing_ttl: Duration = "6s", duration("10ms", "10m");
+    /// How long an order of priority CRITICAL may go unanswered before dispatchers are told.
+    answer_critical: Duration = "30s", duration("10ms", "1h");
+    /// The same for HIGH.
+    answer_high: Duration = "60s", duration("10ms", "1h");
+    /// The same for MEDIUM.
+    answer_medium: Duration = "2m", duration("10ms", "1h");
+    /// The same for LOW.
+    answer_low: Duration = "5m", duration("10ms", "1d");
+    /// Time between the repeats of an unanswered order on the crew's devices.
+    order_repeat: Duration = "10s", duration("10ms", "1h");
+    /// Time between the repeats of an unanswered mayday.
+    mayday_repeat: Duration = "5s", duration("10ms", "1h");
+    /// How often the crews of an incident must check in, unless it is set otherwise.
+    par_every: Duration = "20m", duration("10ms", "1d");
+    /// Time between the notices of a missed check-in.
+    par_repeat: Duration = "1m", duration("10ms", "1h");
+    /// How long after its end an incident can still be corrected.
+    incident_lock: Duration = "24h", duration("10ms", "365d");
+    /// How far the clock of a crew's device may be ahead of the server's.
+    device_ahead: Duration = "2m", duration("0s", "1d");
+    /// How long ago something may have happened that a device tells late.
+    device_behind: Duration = "24h", duration("1s", "30d");
+    /// Time between looks at the deadlines of dispatch.
+    dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
+
     /// Time between the watchdog's looks at the owners.
     watchdog: Duration = "1s", duration("10ms", "1m");
     /// How long stopping may take; after it connections are cut.

@@ -105,12 +105,18 @@ ids! {
     ConversationId,
     /// A message in a conversation.
     MessageId,
+    /// A link by which people join a conversation.
+    InviteId,
     /// A row of the `topics` table: an ordered journal.
     TopicId,
     /// What a person has noted about another: contact, favorite, block.
     ContactId,
     /// A recorded connection attempt.
     AttemptId,
+    /// A notification in someone's inbox.
+    NotificationId,
+    /// An opaque token that was issued.
+    ApiTokenId,
     /// An ambulance or other unit that takes orders.
     UnitId,
     /// An emergency: a call and all that follows from it.

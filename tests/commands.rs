@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use switchboard::models::store::{Store, StoreOptions};
-use switchboard::models::{conversation, login, message, user};
+use switchboard::models::{conversation, discover, login, message, user};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -105,11 +105,16 @@ fn demo_loads_people_rooms_and_messages_once() {
     assert!(again.err.contains("nothing was changed"), "{again:?}");
     let store = place.store();
     let (people, rooms) = store
-        .read(|conn| Ok((user::list(conn, None, 100)?, conversation::public(conn, 100)?)))
+        .read(|conn| {
+            let people = user::list(conn, None, 100)?;
+            let rooms = discover::page(conn, people[0].id, "", None, 100)?;
+            Ok((people, rooms))
+        })
         .unwrap();
     let names: Vec<&str> = people.iter().map(|person| person.username.as_str()).collect();
     assert_eq!(names, ["admin", "alice", "bob", "carol", "test_dispatcher", "test_paramedic"]);
-    let mut topics: Vec<&str> = rooms.iter().map(|room| room.topic.as_str()).collect();
+    let mut topics: Vec<&str> =
+        rooms.iter().map(|(_, room)| room.conversation.topic.as_str()).collect();
     topics.sort_unstable();
     assert_eq!(topics, ["chat:general", "chat:random"]);
     let alice = people[1].id;

@@ -157,6 +157,20 @@ fn the_tables_of_the_protocol_are_those_of_the_code() {
 }
 
 #[test]
+fn the_lifecycle_of_the_document_is_that_of_the_code() {
+    let path = checkout("docs/DISPATCH.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let expected = replaced(&text, "LIFECYCLE", &switchboard::models::lifecycle::table()).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not of the server")]
+    let is_update = std::env::var_os("UPDATE_DOCS").is_some();
+    if is_update {
+        std::fs::write(&path, &expected).unwrap();
+    } else {
+        assert_eq!(text, expected, "run `make docs`");
+    }
+}
+
+#[test]
 fn a_document_without_its_markers_is_refused() {
     assert!(replaced("no marker", "KINDS", "x").is_err());
     let open = "<!-- table KINDS: printed from the code by `make docs` -->\nold\n";

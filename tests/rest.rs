@@ -119,7 +119,11 @@ async fn a_conversation_lives_its_life_by_rest() {
     assert_eq!(page["messages"][0]["content"], "hello");
 
     let unread = server.expect(200, (BOB, "GET", "/api/v1/conversations/unread"), None).await;
-    assert_eq!(unread, json!({"total": 1, "conversations": [{"topic": "chat:ops", "unread": 1}]}));
+    assert_eq!(
+        unread,
+        json!({"total": 1, "mentions": 0,
+        "conversations": [{"topic": "chat:ops", "unread": 1, "mentions": 0}]})
+    );
     let mark = json!({"seq": sent["seq"]});
     let _ = server.expect(200, (BOB, "POST", "/api/v1/conversations/ops/read"), Some(mark)).await;
     let entry = server.expect(200, (BOB, "GET", "/api/v1/conversations/ops"), None).await;

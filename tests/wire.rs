@@ -3,6 +3,12 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/dashboard.rs"]
+mod dashboard;
+#[path = "wire/dispatch.rs"]
+mod dispatch;
+#[path = "wire/inbox.rs"]
+mod inbox;
 #[path = "wire/people.rs"]
 mod people;
 
@@ -15,10 +21,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use switchboard::ids::{ConversationId, MessageId, UserId};
 use switchboard::protocol::command;
+use switchboard::protocol::event::talk::TalkEvent;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
+use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
     MessageView, PersonView, ReplyView,
@@ -135,6 +143,10 @@ fn message() -> MessageView {
         created_at: at(),
         edited_at: None,
         deleted: false,
+        forwarded_from: None,
+        mentions: Vec::new(),
+        reactions: Vec::new(),
+        pinned: None,
     }
 }
 
@@ -148,6 +160,7 @@ fn conversation() -> ConversationView {
         description: String::new(),
         owner: Some(UserId(2)),
         is_public: true,
+        slow_mode_s: 0,
         created_at: at(),
         updated_at: at(),
     }
@@ -160,7 +173,24 @@ fn member() -> MemberView {
         nickname: String::new(),
         joined_at: at(),
         read_seq: 0,
+        delivered_seq: 0,
     }
+}
+
+/// What people do with messages, and with their own place.
+fn talk_events() -> Vec<TalkEvent> {
+    let (id, user, by) = (MessageId(311), UserId(3), Some(UserId(2)));
+    let topic = Topic::room("general");
+    vec![
+        TalkEvent::Reacted { id, user, emoji: "👍".into(), on: true, count: 2 },
+        TalkEvent::Pinned { id, on: true, by },
+        TalkEvent::DeliveredMarked { user, seq: 1299 },
+        TalkEvent::ConversationRead { topic: topic.clone(), seq: 1299 },
+        TalkEvent::MemberNicknamed { user, nickname: "Bobby".into(), by },
+        TalkEvent::ConversationMuted { topic, until: Some(at()) },
+        TalkEvent::ReceiptsShared(ReceiptSharing { on: false }),
+        TalkEvent::Passed {},
+    ]
 }
 
 /// Every event, with its topic and position.
@@ -168,7 +198,15 @@ fn events() -> Vec<Event> {
     let chat = Topic::room("general");
     let inbox = Topic::Inbox(UserId(3));
     let by = Some(UserId(2));
-    let edited = MessageView { content: "hello, all".into(), edited_at: Some(at()), ..message() };
+    let edited = MessageView {
+        content: "hello, all".into(),
+        edited_at: Some(at()),
+        forwarded_from: Some(ForwardView { sender: Some(bob()) }),
+        mentions: vec![bob()],
+        reactions: vec![ReactionView { emoji: "👍".into(), count: 1, users: vec![UserId(3)] }],
+        pinned: Some(PinView { by, at: at() }),
+        ..message()
+    };
     let bodies = [
         EventBody::MessageNew(message()),
         EventBody::MessageEdited(edited),
@@ -188,8 +226,14 @@ fn events() -> Vec<Event> {
             data: Some(to_raw_value(&json!({"x": 3, "y": 4})).unwrap().into()),
         },
     ];
+    let bodies = bodies.into_iter().chain(talk_events().into_iter().map(EventBody::Talk));
     let place = |body: &EventBody| match body {
-        EventBody::ConversationAdded(_) => (inbox.clone(), Some(12)),
+        EventBody::Talk(
+            TalkEvent::ConversationRead { .. }
+            | TalkEvent::ConversationMuted { .. }
+            | TalkEvent::ReceiptsShared(_),
+        )
+        | EventBody::ConversationAdded(_) => (inbox.clone(), Some(12)),
         EventBody::ConversationRemoved { .. } => (inbox.clone(), Some(13)),
         // No wildcard: a new event must be given its place here, and then above.
         EventBody::MessageNew(_)
@@ -199,20 +243,26 @@ fn events() -> Vec<Event> {
         | EventBody::MemberAdded { .. }
         | EventBody::MemberRemoved { .. }
         | EventBody::MemberPromoted { .. }
+        | EventBody::Talk(_)
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) => (inbox.clone(), None),
+        EventBody::People(_)
+        | EventBody::Dispatch(_)
+        | EventBody::Inbox(_)
+        | EventBody::Dashboard(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
     };
     bodies
-        .into_iter()
         .map(|body| {
             let (topic, seq) = place(&body);
             Event { topic, seq, at: at(), body }
         })
         .chain(people::events())
+        .chain(dispatch::events())
+        .chain(inbox::events())
+        .chain(dashboard::events())
         .collect()
 }
 
@@ -231,6 +281,9 @@ fn replies() -> Vec<(&'static str, String)> {
         members: vec![member()],
         member_count: 1,
         unread: 2,
+        mentions: 1,
+        muted_until: None,
+        pins: Vec::new(),
     };
     let page = HistoryPage { messages: vec![message()], more: true };
     let stamp = "2026-11-21T10:00:00.123456Z";
@@ -269,7 +322,9 @@ fn every_server_frame_is_written_as_its_fixture_says() {
         let twice = written.insert(event.body.name().to_owned(), frame::event(&event));
         assert!(twice.is_none(), "two events are called {}", event.body.name());
     }
-    written.extend(replies().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    written.extend(
+        replies().into_iter().chain(inbox::replies()).map(|(name, text)| (name.to_owned(), text)),
+    );
     for fixture in fixtures(Direction::Server) {
         assert!(fixture.reads_as.is_none() && fixture.refused.is_none(), "{}", fixture.name);
         let text = written
@@ -284,8 +339,13 @@ fn every_server_frame_is_written_as_its_fixture_says() {
 
 #[test]
 fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
-    let sources =
-        [include_str!("../src/protocol/event.rs"), include_str!("../src/protocol/event/people.rs")];
+    let sources = [
+        include_str!("../src/protocol/event.rs"),
+        include_str!("../src/protocol/event/dispatch.rs"),
+        include_str!("../src/protocol/event/people.rs"),
+        include_str!("../src/protocol/event/talk.rs"),
+        include_str!("../src/protocol/event/inbox.rs"),
+    ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());
     for event in events() {

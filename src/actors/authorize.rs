@@ -4,12 +4,13 @@
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{self, Action, Grant, Relation, Subject};
-use crate::ids::{TopicId, UserId};
+use crate::ids::{TopicId, UnitId, UserId};
 use crate::models::contact;
 use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
 use crate::models::membership::{self as rows, MembershipRow};
 use crate::models::store::DbConn;
+use crate::models::{shift, unit};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
 use crate::protocol::views::{ConversationKind, MemberRole};
@@ -45,6 +46,7 @@ fn relation_of(kind: ConversationKind, role: MemberRole) -> Relation {
     match (kind, role) {
         (_, MemberRole::Owner) => Relation::Owner,
         (_, MemberRole::Admin) => Relation::Admin,
+        (ConversationKind::Direct, MemberRole::Member) => Relation::Peer,
         (ConversationKind::Channel, MemberRole::Member) => Relation::Listener,
         (_, MemberRole::Member) => Relation::Member,
     }
@@ -62,6 +64,15 @@ fn is_barred(
     }
 }
 
+/// Whether someone is of a unit's crew. A unit that is not on the list is not found.
+fn of_unit(conn: &mut DbConn, who: &Identity, unit: UnitId) -> Result<Relation, Fault> {
+    if unit::by_id(conn, unit)?.is_none() {
+        return Err(Refusal::not_found().into());
+    }
+    let is_crew = shift::is_crew(conn, unit, who.user)?;
+    Ok(if is_crew { Relation::Crew } else { Relation::Stranger })
+}
+
 /// Finds a topic and the asker's relation to it.
 ///
 /// # Errors
@@ -69,7 +80,11 @@ fn is_barred(
 pub fn admit(conn: &mut DbConn, who: &Identity, topic: &Topic) -> Result<Admission, Fault> {
     let Topic::Chat(key) = topic else {
         let mine = topic.person() == Some(who.user);
-        let relation = if mine { Relation::Oneself } else { Relation::Stranger };
+        let relation = match topic {
+            _ if mine => Relation::Oneself,
+            Topic::Unit(unit) => of_unit(conn, who, *unit)?,
+            _ => Relation::Stranger,
+        };
         return Ok(Admission {
             topic: topic.clone(),
             relation,

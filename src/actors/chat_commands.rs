@@ -1,31 +1,31 @@
-//! What chat commands do to the store: editing, deleting, reading, opening and changing
-//! conversations. Each refuses before it writes.
+//! What chat commands do to the store: which of them does what, opening and changing conversations.
+//! Each refuses before it writes.
 
 use std::sync::Arc;
 
-use crate::actors::authorize::{admit, admit_for, require};
+use crate::actors::authorize::{admit_for, require};
 use crate::actors::contact_commands::may_bring;
+use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
+use crate::actors::message_commands as messages;
 use crate::actors::people_commands;
-use crate::actors::post::{check_client_id, check_content, delivery};
+use crate::actors::post::check_client_id;
+use crate::actors::receipt_commands as receipts;
 use crate::actors::replay::Delta;
+use crate::actors::room_commands as rooms;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
-use crate::ids::{ConversationId, MessageId, UserId};
-use crate::layer::contract::Envelope;
-use crate::models::conversation::{self, Conversation, NewConversation};
+use crate::ids::UserId;
+use crate::models::conversation::{self, Change, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
-use crate::models::membership as rows;
-use crate::models::message::MessageRow;
 use crate::models::store::DbConn;
-use crate::models::{answer as answers, message, user};
-use crate::protocol::command::{
-    Command, ConversationChange, ConversationCreate, MessageDelete, MessageEdit, ReadMark,
-};
+use crate::models::{answer as answers, user};
+use crate::protocol::command::talk::TalkCommand;
+use crate::protocol::command::{Command, ConversationChange, ConversationCreate};
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::{Topic, TopicKind, is_name};
@@ -35,6 +35,8 @@ use crate::protocol::views::{ConversationKind, MemberRole};
 const MAX_TITLE_CHARS: usize = 200;
 /// Longest description, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 2_000;
+/// Longest slow mode, in seconds: six hours.
+const MAX_SLOW_MODE_S: i64 = 21_600;
 /// Most members a conversation is opened with.
 const MAX_FIRST_MEMBERS: usize = 500;
 
@@ -70,21 +72,21 @@ pub struct CommandJob {
     who: Arc<Identity>,
     topic: Option<Topic>,
     command: Command,
-    content_bytes: usize,
+    house: Arc<House>,
     reply: ReplyTo,
     outcome: Option<Result<Effect, Refusal>>,
 }
 
 impl CommandJob {
-    /// A command of `who` on `topic`; `content_bytes` is the limit of a message's text.
+    /// A command of `who` on `topic`, by the settings of `house`.
     pub fn new(
         who: Arc<Identity>,
         topic: Option<Topic>,
         command: Command,
-        content_bytes: usize,
+        house: Arc<House>,
         reply: ReplyTo,
     ) -> Self {
-        Self { who, topic, command, content_bytes, reply, outcome: None }
+        Self { who, topic, command, house, reply, outcome: None }
     }
 
     fn topic(&self) -> Result<&Topic, Fault> {
@@ -92,13 +94,13 @@ impl CommandJob {
     }
 
     fn perform(&self, conn: &mut DbConn) -> Result<Effect, Fault> {
-        let who = &*self.who;
+        let (who, house) = (&*self.who, &*self.house);
         match &self.command {
-            Command::MessageEdit(edit) => {
-                edit_message(conn, who, self.topic()?, edit, self.content_bytes)
-            }
-            Command::MessageDelete(delete) => delete_message(conn, who, self.topic()?, delete),
-            Command::ReadMark(mark) => mark_read(conn, who, self.topic()?, mark),
+            Command::MessageEdit(edit) => messages::edit(conn, who, self.topic()?, edit, house),
+            Command::MessageDelete(delete) => messages::delete(conn, who, self.topic()?, delete),
+            Command::ReadMark(mark) => receipts::mark_read(conn, who, self.topic()?, mark, house),
+            Command::Talk(talk) => self.talk(conn, talk),
+            Command::Room(room) => rooms::perform(conn, who, self.topic.as_ref(), room, house),
             Command::MemberAdd(add) => membership::add(conn, who, self.topic()?, add),
             Command::MemberRemove(remove) => membership::remove(conn, who, self.topic()?, remove),
             Command::MemberPromote(promote) => {
@@ -112,6 +114,19 @@ impl CommandJob {
             Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
             _ => Err(Refusal::new(Code::UnknownType, "not a command for a conversation").into()),
+        }
+    }
+
+    fn talk(&self, conn: &mut DbConn, command: &TalkCommand) -> Result<Effect, Fault> {
+        let (who, house) = (&*self.who, &*self.house);
+        match command {
+            TalkCommand::React(wish) => messages::react(conn, who, self.topic()?, wish, house),
+            TalkCommand::Pin(wish) => messages::pin(conn, who, self.topic()?, wish, house),
+            TalkCommand::Forward(wish) => messages::forward(conn, who, self.topic()?, wish, house),
+            TalkCommand::Delivered(mark) => {
+                receipts::mark_delivered(conn, who, self.topic()?, mark, house)
+            }
+            TalkCommand::ShareReceipts(wish) => receipts::share(conn, who, wish),
         }
     }
 
@@ -145,6 +160,8 @@ fn idempotence(command: &Command) -> (&'static str, Option<&str>) {
         Command::ConversationChange(change) => ("conversation.change", change.client_id.as_deref()),
         Command::ConversationJoin(join) => ("conversation.join", join.client_id.as_deref()),
         Command::ConversationLeave(leave) => ("conversation.leave", leave.client_id.as_deref()),
+        Command::Talk(talk) => talk.once(),
+        Command::Room(room) => room.once(),
         _ => ("", None),
     }
 }
@@ -162,17 +179,7 @@ impl Job for CommandJob {
     fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
         match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
-            Ok(effect) => {
-                self.reply.send_with(Ok(effect.answer), &mut aftermath.replies);
-                let events: Vec<_> = effect.events.iter().map(delivery).collect();
-                if !events.is_empty() {
-                    aftermath.envelopes.push(Envelope::Events(events));
-                }
-                for (topic, user) in effect.unseated {
-                    let refusal = Refusal::forbidden("you are no longer a member here");
-                    aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });
-                }
-            }
+            Ok(effect) => effect.conclude(self.reply, aftermath),
         }
     }
 
@@ -203,81 +210,6 @@ pub fn note(
     };
     let seq = journal::append(conn, conversation.topic_id, &[entry])?;
     Ok(Event { topic: conversation.topic(), seq: Some(seq), at, body })
-}
-
-/// The message in question and how the asker, who wants `to` do something, relates to it.
-fn own_message(
-    conn: &mut DbConn,
-    who: &Identity,
-    topic: &Topic,
-    id: MessageId,
-    to: Action,
-) -> Result<(Conversation, MessageRow, Relation), Fault> {
-    let admission = admit(conn, who, topic)?;
-    let conversation = admission.conversation()?.clone();
-    // Whoever may not even read gets the one answer that tells nothing.
-    require(who, TopicKind::Chat, Action::Read, admission.relation)?;
-    let row = message::by_id(conn, id)?
-        .filter(|row| row.conversation_id == conversation.id && row.deleted_at.is_none())
-        .ok_or_else(|| Fault::Refused(Refusal::not_found()))?;
-    let mine = row.sender_id == Some(who.user);
-    // Changing what was said is one more way to talk; taking it back is none.
-    let is_author = mine && (to == Action::Delete || admission.relation != Relation::Barred);
-    let relation = if is_author { Relation::Author } else { admission.relation };
-    Ok((conversation, row, relation))
-}
-
-fn edit_message(
-    conn: &mut DbConn,
-    who: &Identity,
-    topic: &Topic,
-    edit: &MessageEdit,
-    content_bytes: usize,
-) -> Result<Effect, Fault> {
-    check_content(&edit.content, content_bytes)?;
-    let (conversation, row, relation) = own_message(conn, who, topic, edit.id, Action::Edit)?;
-    require(who, TopicKind::Chat, Action::Edit, relation)?;
-    let view = message::edit(conn, row.id, &edit.content, clock::now_naive())?;
-    let body = EventBody::MessageEdited(view);
-    let event = note(conn, &conversation, who.user, Some(row.id.0), None, body)?;
-    Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
-}
-
-fn delete_message(
-    conn: &mut DbConn,
-    who: &Identity,
-    topic: &Topic,
-    delete: &MessageDelete,
-) -> Result<Effect, Fault> {
-    let (conversation, row, relation) = own_message(conn, who, topic, delete.id, Action::Delete)?;
-    require(who, TopicKind::Chat, Action::Delete, relation)?;
-    message::delete(conn, row.id, who.user, clock::now_naive())?;
-    let body = EventBody::MessageDeleted { id: row.id, by: Some(who.user) };
-    let event = note(conn, &conversation, who.user, Some(row.id.0), None, body)?;
-    Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
-}
-
-fn mark_read(
-    conn: &mut DbConn,
-    who: &Identity,
-    topic: &Topic,
-    mark: &ReadMark,
-) -> Result<Effect, Fault> {
-    let (admission, _grant) = admit_for(conn, who, topic, Action::MarkRead)?;
-    let conversation = admission.conversation()?;
-    let head = journal::head(conn, conversation.topic_id)?.head;
-    if !(0..=head).contains(&mark.seq) {
-        return Err(Refusal::field("data.seq", format!("from 0 to {head}, the newest")).into());
-    }
-    // A mark that does not move forward tells nobody anything.
-    if !rows::mark_read(conn, conversation.id, who.user, mark.seq)? {
-        let read_seq = admission.membership.as_ref().map_or(0, |row| row.read_seq);
-        return Ok(Effect::quiet(&Noted { seq: read_seq }));
-    }
-    let body = EventBody::ReadMarked { user: who.user, seq: mark.seq };
-    let delta = Delta { seq: Some(mark.seq), ..Delta::default() };
-    let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
-    Ok(Effect::with_event(&Noted { seq: mark.seq }, event))
 }
 
 fn check_text(field: &'static str, text: Option<&str>, limit: usize) -> Result<(), Refusal> {
@@ -380,14 +312,26 @@ fn change_conversation(
 ) -> Result<Effect, Fault> {
     check_text("data.title", change.title.as_deref(), MAX_TITLE_CHARS)?;
     check_text("data.description", change.description.as_deref(), MAX_DESCRIPTION_CHARS)?;
-    let (admission, _grant) = admit_for(conn, who, topic, Action::ChangeConversation)?;
-    let id: ConversationId = admission.conversation()?.id;
-    let (title, description) = (change.title.as_deref(), change.description.as_deref());
-    if title.is_none() && description.is_none() {
-        return Err(Refusal::field("data", "a title or a description to change").into());
+    if change.slow_mode_s.is_some_and(|seconds| !(0..=MAX_SLOW_MODE_S).contains(&seconds)) {
+        let rule = format!("from 0 to {MAX_SLOW_MODE_S}");
+        return Err(Refusal::field("data.slow_mode_s", rule).into());
     }
-    let changed = conversation::change(conn, id, title, description, clock::now_naive())?;
+    let (admission, _grant) = admit_for(conn, who, topic, Action::ChangeConversation)?;
+    let found = admission.conversation()?;
+    if change.is_public == Some(true) && found.kind == ConversationKind::Direct {
+        return Err(Refusal::field("data.is_public", "false for a direct conversation").into());
+    }
+    let wish = Change {
+        title: change.title.as_deref(),
+        description: change.description.as_deref(),
+        is_public: change.is_public,
+        slow_mode_s: change.slow_mode_s,
+    };
+    if wish.is_nothing() {
+        return Err(Refusal::field("data", "something to change").into());
+    }
+    let changed = conversation::change(conn, found.id, &wish, clock::now_naive())?;
     let body = EventBody::ConversationChanged(changed.view());
-    let event = note(conn, &changed, who.user, Some(id.0), None, body)?;
+    let event = note(conn, &changed, who.user, Some(changed.id.0), None, body)?;
     Ok(Effect::with_event(&Noted { seq: event.seq.unwrap_or(0) }, event))
 }

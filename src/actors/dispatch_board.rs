@@ -1,47 +1,137 @@
-//! DispatchBoard: owns the topics of the dispatch board, positions and units.
+//! DispatchBoard: owns the topics of the dispatch board, positions and units, and looks at their
+//! deadlines.
 
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use log::warn;
 
+use crate::actors::dispatch::job::{DispatchJob, Task};
+use crate::actors::dispatch::sweep;
 use crate::actors::house::House;
-use crate::actors::mail::Perform;
+use crate::actors::mail::{Perform, ReplyTo};
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
+use crate::auth::identity::Identity;
+use crate::clock;
+use crate::models::{incident, order};
 use crate::protocol::command::Command;
+use crate::protocol::command::dispatch::DispatchCommand;
 use crate::protocol::refusal::{Code, Refusal};
+use crate::protocol::topic::Topic;
 
-/// The owner of the dispatch board, positions and units.
+/// The owner of the dispatch board, positions and units. Holds no truth: every deadline stands in
+/// the database, so one that is rebuilt goes on where the last one was.
 #[derive(Debug)]
 pub struct DispatchBoard {
     switchboard: Switchboard,
+    /// Whether a look at the deadlines is under way.
+    sweeping: bool,
 }
 
-own_topics!(DispatchBoard);
+own_topics!(DispatchBoard, DispatchBoard::log_reader);
 
 impl DispatchBoard {
     /// An owner with nothing in memory yet.
     pub fn new(house: Arc<House>) -> Self {
-        Self { switchboard: Switchboard::new(house) }
+        Self { switchboard: Switchboard::new(house), sweeping: false }
+    }
+
+    /// Looks whether deadlines have come, and serves them.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if self.sweeping {
+            return;
+        }
+        self.sweeping = true;
+        let house = Arc::clone(&self.switchboard.house);
+        let looking = async move {
+            let now = clock::now_naive();
+            let due = house.lane.read(move |conn| Ok(sweep::is_due(conn, now)?)).await?;
+            if due {
+                let (reply, answer) = ReplyTo::call();
+                house.lane.submit(Box::new(DispatchJob::new(&house, Task::Sweep, reply)));
+                answer.await.unwrap_or_else(|_| Err(Refusal::unavailable(1_000)))?;
+            }
+            Ok(())
+        };
+        ctx.spawn(looking.into_actor(self).map(|looked: Result<(), Refusal>, board, _| {
+            board.sweeping = false;
+            if let Err(refusal) = looked {
+                warn!("deadlines could not be looked at and will be again cause={refusal}");
+            }
+        }));
+    }
+
+    /// Logs that someone was sent patients' data with a snapshot or replay.
+    fn log_reader(&mut self, who: &Identity, topic: &Topic, ctx: &mut Context<Self>) {
+        let way = match topic {
+            Topic::Board => "board",
+            Topic::Unit(_) => "unit",
+            _ => return,
+        };
+        let (user, username) = (who.user, who.username.to_string());
+        let (house, topic) = (Arc::clone(&self.switchboard.house), topic.clone());
+        let logging = async move {
+            house
+                .lane
+                .write(move |conn| {
+                    let at = clock::now_naive();
+                    let bound = match topic {
+                        Topic::Unit(unit) => match order::of_unit(conn, unit)? {
+                            Some(order) => Some(order.incident_id),
+                            None => return Ok(()),
+                        },
+                        _ => None,
+                    };
+                    Ok(incident::note_read(conn, bound, user, &username, way, at)?)
+                })
+                .await
+        };
+        ctx.spawn(logging.into_actor(self).map(|logged, _, _| {
+            if let Err(refusal) = logged {
+                warn!("who saw which patient could not be logged cause={refusal}");
+            }
+        }));
     }
 }
 
 impl Actor for DispatchBoard {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let every = self.switchboard.house.settings.dispatch.sweep;
+        ctx.run_interval(every, |board, ctx| board.look(ctx));
+    }
 }
 
 impl Handler<Perform> for DispatchBoard {
     type Result = ();
 
     fn handle(&mut self, mut perform: Perform, ctx: &mut Context<Self>) {
-        if let Err(refusal) = self.switchboard.house.throttles.message(perform.who.user) {
-            return perform.reply.send(Err(refusal));
-        }
+        let house = Arc::clone(&self.switchboard.house);
         match std::mem::replace(&mut perform.command, Command::Ping) {
-            Command::TopicPublish(wish) => switchboard::publish(self, perform, wish, ctx),
-            _ => perform
-                .reply
-                .send(Err(Refusal::new(Code::UnknownType, "not a command for this kind of topic"))),
+            // A call for help is never one too many.
+            Command::Dispatch(command) => {
+                if !matches!(*command, DispatchCommand::MaydayRaise(_))
+                    && let Err(refusal) = house.throttles.message(perform.who.user)
+                {
+                    return perform.reply.send(Err(refusal));
+                }
+                let task = Task::Command(perform.who, command);
+                house.lane.submit(Box::new(DispatchJob::new(&house, task, perform.reply)));
+            }
+            command => {
+                if let Err(refusal) = house.throttles.message(perform.who.user) {
+                    return perform.reply.send(Err(refusal));
+                }
+                match command {
+                    Command::TopicPublish(wish) => switchboard::publish(self, perform, wish, ctx),
+                    _ => perform.reply.send(Err(Refusal::new(
+                        Code::UnknownType,
+                        "not a command for this kind of topic",
+                    ))),
+                }
+            }
         }
     }
 }

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::actors::authenticate::Authenticator;
+use crate::actors::dashboards::Pulse;
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
+use crate::actors::notifier::Notifier;
 use crate::actors::online::Online;
 use crate::actors::owners::Owners;
+use crate::actors::presence::SharedPresence;
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
 use crate::layer::contract::{ChannelLayer, Envelope, Whom};
@@ -24,6 +29,14 @@ use crate::protocol::topic::Topic;
 pub struct Settings {
     pub ws_message_bytes: usize,
     pub message_bytes: usize,
+    /// How long a message may be edited; zero for ever.
+    pub edit_window: Duration,
+    /// Different emojis under one message.
+    pub reactions_per_message: i64,
+    pub pins_per_conversation: i64,
+    pub invites_per_conversation: i64,
+    /// Most members of a conversation who are told of each other's marks.
+    pub receipts_members: i64,
     pub heartbeat: Duration,
     pub auth_warning: Duration,
     pub frames: Rate,
@@ -36,6 +49,12 @@ pub struct Settings {
     pub client_id_keep: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub dispatch: DispatchSettings,
+    pub notifications_keep: Duration,
+    /// Notifications kept of one person.
+    pub notifications_keep_rows: i64,
+    /// In conversations with more members only mentions notify.
+    pub notify_members_max: i64,
 }
 
 /// What every actor of this process shares.
@@ -45,6 +64,15 @@ pub struct House {
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
     pub owners: Owners,
+    /// When this process began.
+    pub started: Instant,
+    pub pulse: Pulse,
+    /// The rounds of housekeeping.
+    pub rounds: Rounds,
+    /// Who is here, on the topics that have presence.
+    pub presence: Arc<SharedPresence>,
+    /// Who is told of what nobody is connected to hear.
+    pub notifier: Arc<dyn Notifier>,
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,

@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
+use crate::actors::dispatch;
 use crate::actors::exchange::Exchange;
+use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, Join, Seat, answer, tell};
 use crate::actors::replay;
@@ -16,16 +18,18 @@ use crate::auth::policy::{Action, Relation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Head};
 use crate::models::store::DbConn;
-use crate::models::{conversation, membership as rows, message};
+use crate::models::{membership as rows, message, pin, unread};
 use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
-use crate::protocol::views::{ChatSnapshot, ConversationEntry, PersonView};
+use crate::protocol::views::{ChatSnapshot, PersonView};
 use crate::socket::wire;
 
 /// Members listed in a snapshot.
 const MEMBERS_MAX: i64 = 500;
+/// Pinned messages in a snapshot; the rest are asked for.
+const PINS_MAX: i64 = 50;
 
 /// A join that is seated and read, but not yet announced.
 #[derive(Debug)]
@@ -48,12 +52,6 @@ struct Subscribed<'a> {
     presence: Option<&'a [PersonView]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     presence_count: Option<usize>,
-}
-
-/// What an inbox's reader starts from.
-#[derive(Debug, serde::Serialize)]
-struct InboxSnapshot {
-    conversations: Vec<ConversationEntry>,
 }
 
 impl Prepared {
@@ -156,31 +154,35 @@ fn snapshot(
     limit: i64,
 ) -> Result<Option<Answer>, StoreError> {
     if admission.topic.kind() == TopicKind::Inbox {
-        let conversations = conversation::list_of(conn, who.user, 200, None)?;
-        return Ok(Some(answer(&InboxSnapshot { conversations })));
+        return Ok(Some(answer(&inbox_commands::snapshot(conn, who.user, limit)?)));
     }
-    let Some(found) = &admission.conversation else { return Ok(None) };
+    let Some(found) = &admission.conversation else {
+        return dispatch::snapshot::of(conn, &admission.topic);
+    };
     let page = match limit {
         0 => None,
         _ => Some(message::page(conn, found.id, Some(seq + 1), None, limit)?),
     };
     let (messages, more) = page.map_or((Vec::new(), seq > 0), |page| (page.messages, page.more));
-    let read_seq = admission.membership.as_ref().map(|mine| mine.read_seq);
-    let unread = match read_seq {
-        Some(read_seq) => message::unread(conn, found.id, who.user, read_seq)?,
-        None => 0,
-    };
+    let mine = admission.membership.as_ref();
+    let unread = unread::of(conn, found.id, who.user)?;
     let members = match limit {
         0 => Vec::new(),
-        _ => rows::members(conn, found.id, MEMBERS_MAX)?,
+        _ => rows::members(conn, found.id, who.user, MEMBERS_MAX)?,
     };
     Ok(Some(answer(&ChatSnapshot {
         conversation: found.view(),
-        my_role: admission.membership.as_ref().map(|mine| mine.role),
+        my_role: mine.map(|mine| mine.role),
         messages,
         more,
         members,
         member_count: rows::member_count(conn, found.id)?,
-        unread,
+        unread: unread.messages,
+        mentions: unread.mentions,
+        muted_until: mine.and_then(|mine| mine.muted_until),
+        pins: match limit {
+            0 => Vec::new(),
+            _ => pin::list(conn, found.id, PINS_MAX)?,
+        },
     })))
 }

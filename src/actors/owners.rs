@@ -18,6 +18,7 @@ use crate::actors::notification_hub::NotificationHub;
 use crate::actors::room_supervisor::RoomSupervisor;
 use crate::actors::switchboard::Owner as OwnerActor;
 use crate::metrics;
+use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Owner, TopicKind};
 
@@ -92,7 +93,12 @@ impl Owners {
     /// Asks the owner of the topic, or of conversations when there is none, to do a command. A dead
     /// owner's asker is answered `unavailable`.
     pub fn perform(&self, perform: Perform) {
-        let kind = perform.topic.as_ref().map_or(TopicKind::Chat, |topic| topic.kind());
+        let kind = match (&perform.command, &perform.topic) {
+            // The boards are one owner's, whatever topic a client names beside its command.
+            (Command::Dispatch(_), _) => TopicKind::Board,
+            (_, Some(topic)) => topic.kind(),
+            (_, None) => TopicKind::Chat,
+        };
         // Dropped unsent, the reply answers `unavailable` by itself.
         let _ = to_owner!(self, kind, perform);
     }
@@ -160,10 +166,12 @@ impl Watch {
     pub fn look(&mut self) -> Result<(), String> {
         let owners = &self.house.owners;
         let (house, arbiter) = (&self.house, &self.arbiter);
+        let (rooms, hub, board) =
+            (Owner::RoomSupervisor, Owner::NotificationHub, Owner::DispatchBoard);
         let dead = [
-            (Owner::RoomSupervisor, revive(&owners.rooms, house, arbiter, RoomSupervisor::new)),
-            (Owner::NotificationHub, revive(&owners.hub, house, arbiter, NotificationHub::new)),
-            (Owner::DispatchBoard, revive(&owners.board, house, arbiter, DispatchBoard::new)),
+            (rooms, revive(&owners.rooms, rooms, (house, arbiter), RoomSupervisor::new)),
+            (hub, revive(&owners.hub, hub, (house, arbiter), NotificationHub::new)),
+            (board, revive(&owners.board, board, (house, arbiter), DispatchBoard::new)),
         ];
         let now = Instant::now();
         for (owner, _) in dead.iter().filter(|(_, died)| *died) {
@@ -195,8 +203,8 @@ fn owner_label(owner: Owner) -> &'static str {
 /// Rebuilds an owner that is gone, or that left three probes in a row unanswered.
 fn revive<A>(
     post: &Post<A>,
-    house: &Arc<House>,
-    arbiter: &ArbiterHandle,
+    owner: Owner,
+    (house, arbiter): (&Arc<House>, &ArbiterHandle),
     make: impl FnOnce(Arc<House>) -> A + Send + 'static,
 ) -> bool
 where
@@ -213,6 +221,7 @@ where
         }
         post.misses.store(0, Ordering::Relaxed);
     }
+    house.presence.lock().forget(owner);
     post.set(build(arbiter, house, make));
     true
 }

@@ -1,25 +1,34 @@
 //! Posting messages: the busiest command, stored in batches.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
 use crate::actors::authorize::{self, Admission};
+use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
+use crate::actors::notify::posts::{self, Said};
+use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
-use crate::ids::{MessageId, UserId};
+use crate::ids::{ConversationId, MessageId, UserId};
 use crate::layer::contract::{Delivery, Envelope};
 use crate::metrics::Metrics;
 use crate::models::error::StoreError;
+use crate::models::mention as rows;
 use crate::models::message::{self, NewPost, Posted};
 use crate::models::store::DbConn;
 use crate::protocol::command::MessageSend;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::frame;
+use crate::protocol::mention;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
+use crate::protocol::views::PersonView;
 use crate::socket::wire;
 
 /// Longest `client_id`, in bytes.
@@ -85,6 +94,7 @@ pub struct PostJob {
     who: Arc<Identity>,
     topic: Topic,
     send: MessageSend,
+    house: Arc<House>,
     reply: ReplyTo,
     outcome: Option<Result<Stored, Refusal>>,
 }
@@ -92,17 +102,26 @@ pub struct PostJob {
 struct Stored {
     acknowledged: Acknowledged,
     event: Option<Event>,
+    /// Notifications of this post and of those before it in the same batch.
+    notices: Vec<Event>,
 }
 
 impl PostJob {
     /// A message that passed [`check`].
-    pub fn new(who: Arc<Identity>, topic: Topic, send: MessageSend, reply: ReplyTo) -> Self {
-        Self { who, topic, send, reply, outcome: None }
+    pub fn new(
+        who: Arc<Identity>,
+        topic: Topic,
+        send: MessageSend,
+        house: Arc<House>,
+        reply: ReplyTo,
+    ) -> Self {
+        Self { who, topic, send, house, reply, outcome: None }
     }
 
-    fn new_post(&self, admission: &Admission) -> Result<NewPost, Refusal> {
-        let conversation = admission.conversation()?;
-        Ok(NewPost {
+    fn new_post(&self, conn: &mut DbConn, admitted: &mut Admitted) -> Result<NewPost, Fault> {
+        let conversation = admitted.admission.conversation()?;
+        let mentions = mentioned(conn, conversation.id, self.who.user, &self.send.content)?;
+        let post = NewPost {
             conversation: conversation.id,
             topic: conversation.topic_id,
             sender: person(&self.who),
@@ -110,9 +129,84 @@ impl PostJob {
             message_type: self.send.message_type.clone().unwrap_or_else(|| "text".to_owned()),
             content: self.send.content.clone(),
             reply_to: self.send.reply_to,
+            mentions,
+            forward: None,
             at: clock::now_naive(),
-        })
+        };
+        match self.pace(conn, admitted, post.at)? {
+            Ok(()) => Ok(post),
+            Err(refusal) => self.unless_repeat(conn, post, refusal),
+        }
     }
+
+    /// Asks whether this person may write here again already.
+    fn pace(
+        &self,
+        conn: &mut DbConn,
+        admitted: &mut Admitted,
+        now: NaiveDateTime,
+    ) -> Result<Result<(), Refusal>, Fault> {
+        if admitted.is_exempt {
+            return Ok(Ok(()));
+        }
+        let conversation = admitted.admission.conversation()?;
+        if conversation.slow_mode_s > 0 {
+            let last = match admitted.last {
+                Some(last) => Some(last),
+                None => message::last_written(conn, conversation.id, self.who.user)?,
+            };
+            if let Err(refusal) = slow_mode::waited(last, conversation.slow_mode_s, now) {
+                return Ok(Err(refusal));
+            }
+            admitted.last = Some(now);
+        }
+        Ok(self.house.throttles.flood(self.who.user, conversation.id))
+    }
+
+    /// A repeat of what is stored gets its first answer, however soon it comes.
+    fn unless_repeat(
+        &self,
+        conn: &mut DbConn,
+        post: NewPost,
+        refusal: Refusal,
+    ) -> Result<NewPost, Fault> {
+        let Some(client_id) = &post.client_id else { return Err(refusal.into()) };
+        if message::is_repeat(conn, post.conversation, self.who.user, client_id)? {
+            return Ok(post);
+        }
+        Err(refusal.into())
+    }
+}
+
+/// How one person stands to one conversation, for all their posts of a transaction.
+struct Admitted {
+    admission: Admission,
+    /// Whether they write without waiting.
+    is_exempt: bool,
+    /// When they wrote last, as far as this transaction knows.
+    last: Option<NaiveDateTime>,
+}
+
+/// Those members whom a text mentions, its author left out. Asks nothing for a text without `@`.
+///
+/// # Errors
+/// When the database failed.
+pub fn mentioned(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    author: UserId,
+    text: &str,
+) -> Result<Vec<PersonView>, StoreError> {
+    if !text.contains('@') {
+        return Ok(Vec::new());
+    }
+    let names = mention::names(text);
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut people = rows::members_called(conn, conversation, &names)?;
+    people.retain(|person| person.id != author);
+    Ok(people)
 }
 
 impl Job for PostJob {
@@ -127,9 +221,10 @@ impl Job for PostJob {
             Err(refusal) => Err(refusal.clone()),
         };
         self.reply.send_with(replied, &mut aftermath.replies);
-        if let Ok(Stored { event: Some(event), .. }) = outcome {
+        if let Ok(Stored { event: Some(event), notices, .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
             aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+            aftermath.publish(&notices);
         }
     }
 
@@ -176,40 +271,77 @@ pub fn run_batch(conn: &mut DbConn, batch: &mut [Box<dyn Job>]) -> Result<(), St
 
 fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreError> {
     // Relations cannot change between neighbouring posts of one transaction.
-    let mut admissions: HashMap<(Topic, UserId), Result<Admission, Refusal>> = HashMap::new();
+    let mut known: HashMap<(Topic, UserId), Result<Admitted, Refusal>> = HashMap::new();
     let mut accepted = Vec::with_capacity(posts.len());
     let mut rows = Vec::with_capacity(posts.len());
     for (index, post) in posts.iter_mut().enumerate() {
-        let key = (post.topic.clone(), post.who.user);
-        let admission = match admissions.entry(key) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(unknown) => {
-                unknown.insert(admit(conn, post)?)
-            }
+        let admitted = match known.entry((post.topic.clone(), post.who.user)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(admit(conn, post)?),
         };
-        match admission.as_ref().map_err(Clone::clone).and_then(|found| post.new_post(found)) {
+        let row = match admitted {
+            Ok(admitted) => post.new_post(conn, admitted),
+            Err(refusal) => Err(refusal.clone().into()),
+        };
+        match row {
             Ok(row) => {
                 accepted.push(index);
                 rows.push(row);
             }
-            Err(refusal) => post.outcome = Some(Err(refusal)),
+            Err(Fault::Refused(refusal)) => post.outcome = Some(Err(refusal)),
+            Err(Fault::Store(fault)) => return Err(fault),
         }
     }
     let stored = message::post_many(conn, &rows)?;
-    for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
+    let mut notices = notices(conn, posts, &accepted, &known, &stored)?;
+    let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
+    for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
         let post = &mut *posts[index];
-        let topic = admissions
+        let topic = known
             .get(&(post.topic.clone(), post.who.user))
             .and_then(|found| found.as_ref().ok())
-            .map_or_else(|| post.topic.clone(), |admission| admission.topic.clone());
+            .map_or_else(|| post.topic.clone(), |found| found.admission.topic.clone());
         post.outcome = Some(conclude(topic, row, stored));
+        if let (true, Some(Ok(stored))) = (Some(order) == last, &mut post.outcome) {
+            stored.notices = std::mem::take(&mut notices);
+        }
     }
     Ok(())
 }
 
-fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admission, Refusal>, StoreError> {
+/// Notifies of what was stored, once for all posts of the batch.
+fn notices(
+    conn: &mut DbConn,
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    known: &HashMap<(Topic, UserId), Result<Admitted, Refusal>>,
+    stored: &[Posted],
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    let said: Vec<Said<'_>> = accepted
+        .iter()
+        .zip(stored)
+        .filter_map(|(&index, stored)| {
+            let Posted::New(message) = stored else { return None };
+            let post = &posts[index];
+            let found = known.get(&(post.topic.clone(), post.who.user))?.as_ref().ok()?;
+            let Admission { conversation, topic, .. } = &found.admission;
+            let conversation = conversation.as_ref()?;
+            Some(Said { conversation, topic, message }).filter(Said::may_concern)
+        })
+        .collect();
+    if let (Some(post), false) = (posts.first(), said.is_empty()) {
+        posts::notify_of(conn, &post.house, &said, &mut events)?;
+    }
+    Ok(events)
+}
+
+fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admitted, Refusal>, StoreError> {
     match authorize::admit_for(conn, &post.who, &post.topic, Action::Post) {
-        Ok((admission, _grant)) => Ok(Ok(admission)),
+        Ok((admission, _grant)) => {
+            let is_exempt = slow_mode::is_exempt(&post.who, admission.relation);
+            Ok(Ok(Admitted { admission, is_exempt, last: None }))
+        }
         Err(Fault::Refused(refusal)) => Ok(Err(refusal)),
         Err(Fault::Store(fault)) => Err(fault),
     }
@@ -225,9 +357,11 @@ fn conclude(topic: Topic, row: NewPost, stored: Posted) -> Result<Stored, Refusa
                 at: row.at,
                 body: EventBody::MessageNew(view),
             }),
+            notices: Vec::new(),
         }),
         Posted::Repeat { id, seq } => {
-            Ok(Stored { acknowledged: Acknowledged { id, seq }, event: None })
+            let acknowledged = Acknowledged { id, seq };
+            Ok(Stored { acknowledged, event: None, notices: Vec::new() })
         }
         Posted::NoSuchReply => {
             Err(Refusal::field("data.reply_to", "a message of the same conversation"))

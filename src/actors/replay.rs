@@ -3,10 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
+use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_inbox::InboxRows;
 use crate::actors::replay_people::PeopleRows;
+use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
+use crate::clock;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::layer::contract::Delivery;
 use crate::models::conversation::{self, Conversation};
@@ -15,7 +21,7 @@ use crate::models::journal::{self, Entry};
 use crate::models::store::DbConn;
 use crate::models::{message, user};
 use crate::protocol::event::{Event, EventBody};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::{Topic, TopicKind};
 use crate::protocol::views::{MemberRole, MemberView, MessageView, PersonView};
 
 /// Journal entries read at a time.
@@ -30,6 +36,14 @@ pub struct Delta {
     pub role: Option<MemberRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "clock::stamp_option")]
+    pub until: Option<NaiveDateTime>,
 }
 
 impl Delta {
@@ -52,6 +66,9 @@ pub fn page(
 ) -> Result<Vec<Event>, StoreError> {
     let mut entries = journal::since(conn, journal, after, PAGE)?;
     entries.retain(|entry| entry.seq <= up_to);
+    if matches!(topic.kind(), TopicKind::Board | TopicKind::Unit) {
+        return dispatch::replay::events(conn, topic, &entries);
+    }
     let rows = Rows::load(conn, topic, &entries)?;
     Ok(entries.into_iter().filter_map(|entry| rows.event(topic, &entry)).collect())
 }
@@ -73,6 +90,8 @@ struct Rows {
     messages: HashMap<MessageId, MessageView>,
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
+    talk: TalkRows,
+    inbox: InboxRows,
     own: PeopleRows,
 }
 
@@ -98,6 +117,8 @@ impl Rows {
             messages: message::views(conn, &messages)?,
             people: user::persons(conn, &people)?,
             conversations,
+            talk: TalkRows::load(conn, entries)?,
+            inbox: InboxRows::load(conn, entries)?,
             own: PeopleRows::load(conn, topic, entries)?,
         })
     }
@@ -136,6 +157,7 @@ impl Rows {
                     nickname: String::new(),
                     joined_at: entry.created_at,
                     read_seq: 0,
+                    delivered_seq: 0,
                 },
                 by: entry.actor,
             },
@@ -148,7 +170,10 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return self.own.body(entry),
+            _ => {
+                let talk = self.talk.body(entry, delta).or_else(|| self.own.body(entry));
+                return talk.or_else(|| self.inbox.body(entry));
+            }
         })
     }
 }

@@ -44,7 +44,8 @@ impl RoomSupervisor {
         if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
             return reply.send(Err(refusal));
         }
-        house.lane.submit(Box::new(PostJob::new(who, topic, send, reply)));
+        let job = PostJob::new(who, topic, send, Arc::clone(house), reply);
+        house.lane.submit(Box::new(job));
     }
 
     fn signal_typing(&mut self, perform: Perform, on: bool, ctx: &mut Context<Self>) {
@@ -97,8 +98,8 @@ impl Handler<Perform> for RoomSupervisor {
             }
             command => {
                 let Perform { who, topic, reply, .. } = perform;
-                let limit = house.settings.message_bytes;
-                house.lane.submit(Box::new(CommandJob::new(who, topic, command, limit, reply)));
+                let job = CommandJob::new(who, topic, command, Arc::clone(&house), reply);
+                house.lane.submit(Box::new(job));
             }
         }
     }

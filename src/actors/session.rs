@@ -32,6 +32,8 @@ use crate::socket::frames::{Frames, Incoming};
 use crate::socket::outbox::Outbox;
 use crate::socket::wire;
 
+/// The command that no limit holds up.
+const MAYDAY: &str = "mayday.raise";
 /// Frames refused in a row by the rate limit before the socket is closed.
 const STRIKES: u32 = 100;
 /// Fragments a message may come in.
@@ -207,12 +209,16 @@ impl Session {
         ));
     }
 
-    fn within_rate(&mut self) -> bool {
+    fn within_rate(&mut self, text: &str) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         let Err(refusal) = throttle::ask(limiter) else {
             self.strikes = 0;
             return true;
         };
+        // A crew's call for help is never one too many.
+        if frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY) {
+            return true;
+        }
         self.strikes += 1;
         self.say(&frame::error(None, None, &refusal));
         if self.strikes >= STRIKES {
@@ -228,7 +234,7 @@ impl Session {
                 self.house.recorder.spoke(attempt);
             }
         }
-        if !self.within_rate() {
+        if !self.within_rate(text) {
             return;
         }
         if let Err(refused) = self.obey(text, ctx) {

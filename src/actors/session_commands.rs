@@ -9,8 +9,10 @@ use serde_json::value::RawValue;
 use crate::actors::authenticate::Credential;
 use crate::actors::chat_reads;
 use crate::actors::fanout::with_floor;
+use crate::actors::looks;
 use crate::actors::mail::{Answer, Perform, ReplyTo, answer};
 use crate::actors::people_reads;
+use crate::actors::search_reads;
 use crate::actors::session::Session;
 use crate::actors::session_topics::Unsubscribed;
 use crate::auth::identity::Identity;
@@ -77,15 +79,7 @@ impl Session {
                 self.reply(reference, Some(topic), Ok(answer(&Unsubscribed { subscribed })));
             }
             (Command::AuthRefresh(renewal), _) => self.renew(who, reference, renewal, ctx),
-            (Command::ConversationList, _) => {
-                let lane = self.house.lane.clone();
-                let reading = async move {
-                    lane.read(move |conn| chat_reads::conversations(conn, &who))
-                        .await
-                        .map(|entries| answer(&entries))
-                };
-                self.reply_later(reference, None, reading, ctx);
-            }
+            (Command::ConversationList, _) => self.list_conversations(who, reference, ctx),
             (Command::People(question), _) if question.is_question() => {
                 let house = Arc::clone(&self.house);
                 let reading = async move {
@@ -97,6 +91,15 @@ impl Session {
                 };
                 self.reply_later(reference, None, reading, ctx);
             }
+            (Command::Search(wish), topic) => {
+                let (lane, place) = (self.house.lane.clone(), topic.clone());
+                let reading = async move {
+                    lane.read(move |conn| search_reads::search(conn, &who, place.as_ref(), &wish))
+                        .await
+                        .map(|page| answer(&page))
+                };
+                self.reply_later(reference, topic, reading, ctx);
+            }
             (Command::History(wish), Some(topic)) => {
                 let (lane, asked) = (self.house.lane.clone(), topic.clone());
                 let reading = async move {
@@ -106,6 +109,13 @@ impl Session {
                 };
                 self.reply_later(reference, Some(topic), reading, ctx);
             }
+            (Command::Look(look), topic) => {
+                let (lane, asked) = (self.house.lane.clone(), topic.clone());
+                let reading = async move {
+                    lane.read(move |conn| looks::look(conn, &who, asked.as_ref(), &look)).await
+                };
+                self.reply_later(reference, topic, reading, ctx);
+            }
             (command, topic) => {
                 let seat = topic.as_ref().and_then(|topic| self.relation(topic));
                 let exchange = Arc::clone(&self.house.exchange);
@@ -114,6 +124,21 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn list_conversations(
+        &self,
+        who: Arc<Identity>,
+        reference: Option<Reference>,
+        ctx: &mut Context<Self>,
+    ) {
+        let lane = self.house.lane.clone();
+        let reading = async move {
+            lane.read(move |conn| chat_reads::conversations(conn, &who))
+                .await
+                .map(|entries| answer(&entries))
+        };
+        self.reply_later(reference, None, reading, ctx);
     }
 
     fn reply(

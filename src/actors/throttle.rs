@@ -11,7 +11,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::actors::login_throttle::{Counted, LoginThrottle};
-use crate::ids::UserId;
+use crate::ids::{ConversationId, UserId};
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
 
@@ -43,6 +43,12 @@ pub fn ask(limiter: &DefaultDirectRateLimiter) -> Result<(), Refusal> {
         metrics::rate_limited("rate");
         Refusal::rate_limited(millis(wait.wait_time_from(DefaultClock::default().now())))
     })
+}
+
+/// So many within a window, all of them at once if need be; none when `count` is 0.
+fn within(count: u32, window: Duration) -> Option<Quota> {
+    let count = NonZeroU32::new(count)?;
+    Some(Quota::with_period(window / count.get())?.allow_burst(count))
 }
 
 fn millis(wait: Duration) -> u64 {
@@ -92,6 +98,10 @@ struct Refused {
 pub struct Limits {
     pub messages: Rate,
     pub connects: Rate,
+    /// Messages of one member in one conversation …
+    pub flood_messages: u32,
+    /// … within this window.
+    pub flood_window: Duration,
     /// Login attempts of one account or address …
     pub login_attempts: u32,
     /// … within this window.
@@ -107,6 +117,7 @@ pub struct Limits {
 pub struct Throttles {
     limits: Limits,
     messages: Keyed<UserId>,
+    floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
     logins: LoginThrottle,
     open: Mutex<Open>,
@@ -149,6 +160,7 @@ impl Throttles {
         Self {
             limits,
             messages: Keyed::new(limits.messages.quota()),
+            floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
             logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
@@ -162,6 +174,17 @@ impl Throttles {
     /// `rate_limited` with the wait.
     pub fn message(&self, user: UserId) -> Result<(), Refusal> {
         self.messages.ask(&user)
+    }
+
+    /// One more message of a member in a conversation.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn flood(&self, user: UserId, conversation: ConversationId) -> Result<(), Refusal> {
+        self.floods.ask(&(user, conversation)).map_err(|refusal| {
+            let message = "too many messages in this conversation; slow down";
+            Refusal { message: message.into(), ..refusal }
+        })
     }
 
     /// One more connection attempt of an address.
@@ -246,6 +269,7 @@ impl Throttles {
     /// Forgets who has been quiet. Call it now and then.
     pub fn tidy(&self) {
         self.messages.tidy();
+        self.floods.tidy();
         self.connects.tidy();
         self.logins.tidy(Instant::now());
     }

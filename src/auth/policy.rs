@@ -7,7 +7,7 @@ pub mod rules;
 
 use std::fmt::Write;
 
-use crate::auth::identity::{Identity, Role};
+use crate::auth::identity::{Carrier, Identity, Purpose, Role};
 use crate::ids::UserId;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::TopicKind;
@@ -41,10 +41,48 @@ pub enum Action {
     Create,
     Join,
     Leave,
+    React,
+    Pin,
+    Forward,
+    ReadVersions,
+    ReadReceipts,
+    MarkDelivered,
+    PostFreely,
+    KeepInvites,
+    NameOneself,
+    NameMember,
+    Mute,
+    TransferOwnership,
+    Notify,
+    Prefer,
+    SeeFigures,
     SeeProfile,
     SeeDetails,
     ChangeProfile,
     KeepContacts,
+    CreateIncident,
+    ChangeIncident,
+    ChangePatient,
+    ReadIncident,
+    ReadPatient,
+    AssignUnit,
+    OverrideUnit,
+    AdvanceUnit,
+    EndIncident,
+    CorrectStatus,
+    LinkIncident,
+    NoteIncident,
+    CheckIn,
+    SetTimer,
+    AnswerMayday,
+    ChangeFleet,
+    ChangeHospital,
+    ChangeBeds,
+    AnswerOrder,
+    SetUnitStatus,
+    KeepShift,
+    ArrangeShifts,
+    RaiseMayday,
 }
 
 impl Action {
@@ -65,10 +103,48 @@ impl Action {
         Self::Create,
         Self::Join,
         Self::Leave,
+        Self::React,
+        Self::Pin,
+        Self::Forward,
+        Self::ReadVersions,
+        Self::ReadReceipts,
+        Self::MarkDelivered,
+        Self::PostFreely,
+        Self::KeepInvites,
+        Self::NameOneself,
+        Self::NameMember,
+        Self::Mute,
+        Self::TransferOwnership,
+        Self::Notify,
+        Self::Prefer,
+        Self::SeeFigures,
         Self::SeeProfile,
         Self::SeeDetails,
         Self::ChangeProfile,
         Self::KeepContacts,
+        Self::CreateIncident,
+        Self::ChangeIncident,
+        Self::ChangePatient,
+        Self::ReadIncident,
+        Self::ReadPatient,
+        Self::AssignUnit,
+        Self::OverrideUnit,
+        Self::AdvanceUnit,
+        Self::EndIncident,
+        Self::CorrectStatus,
+        Self::LinkIncident,
+        Self::NoteIncident,
+        Self::CheckIn,
+        Self::SetTimer,
+        Self::AnswerMayday,
+        Self::ChangeFleet,
+        Self::ChangeHospital,
+        Self::ChangeBeds,
+        Self::AnswerOrder,
+        Self::SetUnitStatus,
+        Self::KeepShift,
+        Self::ArrangeShifts,
+        Self::RaiseMayday,
     ];
 
     /// The action as people say it, after "may not".
@@ -89,10 +165,48 @@ impl Action {
             Self::Create => "create",
             Self::Join => "join",
             Self::Leave => "leave",
+            Self::React => "react",
+            Self::Pin => "pin messages",
+            Self::Forward => "forward messages",
+            Self::ReadVersions => "read earlier versions",
+            Self::ReadReceipts => "read receipts",
+            Self::MarkDelivered => "mark as delivered",
+            Self::PostFreely => "post without waiting",
+            Self::KeepInvites => "make or end invite links",
+            Self::NameOneself => "choose a nickname",
+            Self::NameMember => "choose the nicknames of others",
+            Self::Mute => "mute",
+            Self::TransferOwnership => "hand over ownership",
+            Self::Notify => "notify people",
+            Self::Prefer => "change preferences",
+            Self::SeeFigures => "see the figures",
             Self::SeeProfile => "see the profile",
             Self::SeeDetails => "see the details",
             Self::ChangeProfile => "change the profile",
             Self::KeepContacts => "change the contacts",
+            Self::CreateIncident => "open incidents",
+            Self::ChangeIncident => "change incidents",
+            Self::ChangePatient => "change the patient or the destination",
+            Self::ReadIncident => "read incidents",
+            Self::ReadPatient => "see caller and patient",
+            Self::AssignUnit => "order units",
+            Self::OverrideUnit => "order units that are not available",
+            Self::AdvanceUnit => "change the status",
+            Self::EndIncident => "close or cancel incidents",
+            Self::CorrectStatus => "correct a status",
+            Self::LinkIncident => "link incidents",
+            Self::NoteIncident => "note remarks",
+            Self::CheckIn => "check in",
+            Self::SetTimer => "set the check-in timer",
+            Self::AnswerMayday => "answer maydays",
+            Self::ChangeFleet => "change the list of units",
+            Self::ChangeHospital => "change the list of hospitals",
+            Self::ChangeBeds => "change beds",
+            Self::AnswerOrder => "answer orders",
+            Self::SetUnitStatus => "take a unit out of service",
+            Self::KeepShift => "go on or off shift",
+            Self::ArrangeShifts => "arrange the shifts of others",
+            Self::RaiseMayday => "raise a mayday",
         }
     }
 }
@@ -107,6 +221,10 @@ pub enum Relation {
     /// A member of a channel, where only admins and the owner post.
     Listener,
     Member,
+    /// One of the two of a direct conversation.
+    Peer,
+    /// They hold a working invite link to it.
+    Invited,
     /// They wrote the thing to be edited or deleted, and may still see it.
     Author,
     Admin,
@@ -128,6 +246,8 @@ impl Relation {
         Self::Visitor,
         Self::Listener,
         Self::Member,
+        Self::Peer,
+        Self::Invited,
         Self::Author,
         Self::Admin,
         Self::Owner,
@@ -144,11 +264,24 @@ pub enum Who {
     AnyoneSignedIn,
     Role(Role),
     Relation(Relation),
+    /// A service whose token has this purpose.
+    Service(Purpose),
     Server,
+}
+
+/// The purpose of a service's token; a person has none.
+fn purpose(subject: Subject<'_>) -> Option<Purpose> {
+    match subject {
+        Subject::Person(Identity { carrier: Carrier::Service(purpose), .. }) => Some(*purpose),
+        _ => None,
+    }
 }
 
 impl Who {
     fn admits(self, subject: Subject<'_>, relation: Relation) -> bool {
+        if let Some(purpose) = purpose(subject) {
+            return self == Self::Service(purpose);
+        }
         match (self, subject) {
             (Self::AnyoneSignedIn, Subject::Person(_)) | (Self::Server, Subject::Server) => true,
             (Self::Role(role), Subject::Person(person)) => person.role == role,
@@ -162,6 +295,7 @@ impl Who {
             Self::AnyoneSignedIn => "anyone signed in".to_owned(),
             Self::Role(role) => format!("role {role}"),
             Self::Relation(relation) => format!("{relation:?}").to_lowercase(),
+            Self::Service(purpose) => format!("service {}", purpose.as_str()),
             Self::Server => "server".to_owned(),
         }
     }
@@ -267,9 +401,15 @@ fn wrong_role() -> Refusal {
 pub fn decide_role(roles: &[Role], subject: Subject<'_>) -> Result<(), Refusal> {
     match subject {
         Subject::Anyone => Err(Refusal::not_authenticated("sign in first")),
+        Subject::Person(_) if purpose(subject).is_some() => Err(wrong_role()),
         Subject::Person(person) if !roles.contains(&person.role) => Err(wrong_role()),
         Subject::Person(_) | Subject::Server => Ok(()),
     }
+}
+
+/// Whether a role alone, whoever has it, may do this.
+pub fn role_may(kind: TopicKind, action: Action, role: Role) -> bool {
+    allowed(kind, action).contains(&Who::Role(role))
 }
 
 /// The rules as the Markdown table of `docs/AUTHORIZATION.md`.
@@ -286,7 +426,6 @@ pub fn table() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::identity::Carrier;
     use crate::protocol::topic::KINDS;
 
     fn person(role: Role) -> Identity {
@@ -299,6 +438,10 @@ mod tests {
             login: None,
             expires_at: None,
         }
+    }
+
+    fn service(purpose: Purpose) -> Identity {
+        Identity { carrier: Carrier::Service(purpose), ..person(Role::Admin) }
     }
 
     fn code(kind: TopicKind, action: Action, role: Role, relation: Relation) -> Option<Code> {
@@ -335,6 +478,12 @@ mod tests {
                             "{kind:?} {action:?} {role} {relation:?}"
                         );
                         answers += 1;
+                    }
+                    for &purpose in Purpose::ALL {
+                        let wanted = says(&format!("service {}", purpose.as_str()));
+                        let service = service(purpose);
+                        let answer = decide(kind, action, Subject::Person(&service), relation);
+                        assert_eq!(answer.is_ok(), wanted, "{kind:?} {action:?} {purpose:?}");
                     }
                     let server = decide(kind, action, Subject::Server, relation);
                     assert_eq!(server.is_ok(), says("server"), "{kind:?} {action:?} server");
@@ -396,6 +545,16 @@ mod tests {
         assert_eq!(no.code, Code::Forbidden);
         assert_eq!(decide_role(&desk, Subject::Anyone).unwrap_err().code, Code::NotAuthenticated);
         assert_eq!(decide_role(&desk, Subject::Person(&person(Role::Admin))), Ok(()));
+    }
+
+    #[test]
+    fn a_service_of_an_admin_has_no_role_and_is_nobodys_self() {
+        let service = service(Purpose::Notify);
+        let subject = Subject::Person(&service);
+        assert_eq!(decide_role(&[Role::Admin], subject).unwrap_err().code, Code::Forbidden);
+        let read = decide(TopicKind::Inbox, Action::Read, subject, Relation::Oneself);
+        assert_eq!(read.unwrap_err().code, Code::NotFound);
+        assert!(decide(TopicKind::Admin, Action::Notify, subject, Relation::Stranger).is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::house::Settings;
 use crate::actors::throttle::{Limits, Rate};
 use crate::auth::token::TokenSettings;
@@ -20,6 +21,11 @@ pub fn settings(config: &Config) -> Settings {
     Settings {
         ws_message_bytes: config.ws_max_size,
         message_bytes: config.message_max_size,
+        edit_window: config.edit_window,
+        reactions_per_message: wide(config.reactions_per_message),
+        pins_per_conversation: wide(config.pins_per_conversation),
+        invites_per_conversation: wide(config.invites_per_conversation),
+        receipts_members: wide(config.receipts_members),
         heartbeat: config.heartbeat,
         auth_warning: config.auth_warning,
         frames: Rate { per_second: config.frames_per_second, burst: config.frames_burst },
@@ -31,6 +37,29 @@ pub fn settings(config: &Config) -> Settings {
         client_id_keep: config.client_id_keep,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
+        dispatch: dispatch(config),
+        notifications_keep: config.notifications_keep,
+        notifications_keep_rows: wide(config.notifications_keep_rows),
+        notify_members_max: wide(config.notify_members_max),
+    }
+}
+
+fn dispatch(config: &Config) -> DispatchSettings {
+    DispatchSettings {
+        answer_within: [
+            config.answer_low,
+            config.answer_medium,
+            config.answer_high,
+            config.answer_critical,
+        ],
+        order_repeat: config.order_repeat,
+        mayday_repeat: config.mayday_repeat,
+        par_every: config.par_every,
+        par_repeat: config.par_repeat,
+        lock_after: config.incident_lock,
+        device_ahead: config.device_ahead,
+        device_behind: config.device_behind,
+        sweep: config.dispatch_sweep,
     }
 }
 
@@ -54,6 +83,8 @@ pub fn limits(config: &Config) -> Limits {
             per_second: config.connects_per_second_per_address,
             burst: config.connects_per_second_per_address.saturating_mul(2),
         },
+        flood_messages: config.flood_messages,
+        flood_window: config.flood_window,
         login_attempts: config.login_attempts,
         login_window: config.login_window,
         sockets: narrow(config.max_connections),

@@ -8,6 +8,7 @@ pub mod fanout;
 pub mod ground;
 pub mod ingest;
 pub mod meter;
+pub mod reads;
 pub mod report;
 
 use std::io::Write;
@@ -42,6 +43,8 @@ pub enum Scenario {
     Connect,
     /// Memory that clients cost who do not read
     Stalled,
+    /// Pages of a long history, unread counts and the list of 1,000 conversations
+    Reads,
     /// Every one of the above
     All,
     /// Make a database for another load generator, and say how to serve it
@@ -58,6 +61,7 @@ pub enum Scenario {
     switchboard bench\n  \
     switchboard bench fanout --conns 5000 --json\n  \
     switchboard bench ingest --with db-readers=2\n  \
+    switchboard bench reads --messages 100000 --rounds 1\n  \
     switchboard bench prepare --dir /var/tmp/ground --port 9100"
 )]
 pub struct BenchArgs {
@@ -82,6 +86,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "U", default_value = "100",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub people: u32,
+    /// Messages in the history that `reads` reads
+    #[arg(long, value_name = "M", default_value = "1000000",
+          value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub messages: u32,
     /// Print JSON, one object a line: each round, then the medians
     #[arg(long)]
     pub json: bool,
@@ -125,8 +133,14 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|fault| format!("the runtime cannot start: {fault}"))?;
-    let each =
-        [Scenario::Fanout, Scenario::Ingest, Scenario::Idle, Scenario::Connect, Scenario::Stalled];
+    let each = [
+        Scenario::Fanout,
+        Scenario::Ingest,
+        Scenario::Idle,
+        Scenario::Connect,
+        Scenario::Stalled,
+        Scenario::Reads,
+    ];
     for scenario in each {
         if args.scenario == scenario || args.scenario == Scenario::All {
             let bench = Bench { args: &args, program: &program, scenario };
@@ -192,14 +206,23 @@ impl Bench<'_> {
             Scenario::Ingest => "ingest",
             Scenario::Idle => "idle",
             Scenario::Connect => "connect",
+            Scenario::Reads => "reads",
             _ => "stalled",
         };
         let mut about = format!(
             "{} connections of {} people, {} s, median of {}",
             load.conns, self.args.people, self.args.seconds, self.args.rounds
         );
+        if self.scenario == Scenario::Reads {
+            about = format!(
+                "one reader after another answer, {} messages, {} conversations, median of {}",
+                self.args.messages,
+                reads::CONVERSATIONS,
+                self.args.rounds
+            );
+        }
         match self.scenario {
-            Scenario::Idle | Scenario::Connect => {}
+            Scenario::Idle | Scenario::Connect | Scenario::Reads => {}
             Scenario::Stalled => about.push_str(", as many stalled as reading"),
             _ => about.push_str(&format!(", {} in flight", load.window)),
         }
@@ -207,11 +230,30 @@ impl Bench<'_> {
             about.push_str(", fewer than asked for want of descriptors (see ulimit -n)");
         }
         let mut report = Report::new(name, about);
+        if self.scenario == Scenario::Reads {
+            for figures in self.reads(&load).await? {
+                report.add(figures, self.args.json).map_err(|fault| fault.to_string())?;
+            }
+            return report.print(self.args.json).map_err(|fault| fault.to_string());
+        }
         for _ in 0..self.args.rounds {
             let figures = self.round(&load).await?;
             report.add(figures, self.args.json).map_err(|fault| fault.to_string())?;
         }
         report.print(self.args.json).map_err(|fault| fault.to_string())
+    }
+
+    /// All rounds of reading: they share one ground, for it takes longer to fill than to read.
+    async fn reads(&self, load: &Load) -> Result<Vec<Vec<Figure>>, String> {
+        let (rounds, messages) = (self.args.rounds, self.args.messages as usize);
+        let read = async |server: &Server, ground: &Ground| {
+            let mut all = Vec::new();
+            for _ in 0..rounds {
+                all.push(reads::read(server, ground, messages).await?);
+            }
+            Ok(all)
+        };
+        self.served(load, &[], read).await
     }
 
     async fn round(&self, load: &Load) -> Result<Vec<Figure>, String> {
@@ -249,10 +291,17 @@ impl Bench<'_> {
         let folder = self.args.dir.join(format!("switchboard-bench-{}", &mark[..12]));
         let rooms = if self.scenario == Scenario::Ingest { load.conns } else { 1 };
         let ground = Ground::prepare(&folder, self.args.people as usize, rooms)?;
+        let filled = match self.scenario {
+            Scenario::Reads => ground.fill(|store| reads::fill(store, self.args.messages as usize)),
+            _ => Ok(()),
+        };
         let mut all = self.args.with.clone();
         all.extend(settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
-        let outcome = match ground.serve(self.program, &all).await {
-            Ok(server) => work(&server, &ground).await,
+        let outcome = match filled {
+            Ok(()) => match ground.serve(self.program, &all).await {
+                Ok(server) => work(&server, &ground).await,
+                Err(fault) => Err(fault),
+            },
             Err(fault) => Err(fault),
         };
         ground.clear();

@@ -195,6 +195,8 @@ impl Cast {
             message_type: "text".to_owned(),
             content: (*content).to_owned(),
             reply_to: None,
+            mentions: Vec::new(),
+            forward: None,
             at: clock::now_naive(),
         })
     }

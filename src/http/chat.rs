@@ -2,26 +2,26 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::actors::authorize::admit_for;
 use crate::actors::chat_reads;
 use crate::actors::lane::Fault;
+use crate::actors::looks;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::http::error::Answered;
-use crate::http::extract::{Body, Caller};
-use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, perform};
+use crate::http::extract::{Body, Caller, Query};
+use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, number, perform};
 use crate::http::state::State;
 use crate::models::store::DbConn;
-use crate::models::{conversation, journal, message, user};
+use crate::models::{journal, message, unread, user};
+use crate::protocol::command::look::Discover;
 use crate::protocol::command::{Command, ConversationChange, ConversationCreate};
 use crate::protocol::topic::Topic;
+use crate::protocol::views::rooms::DiscoveryPage;
 use crate::protocol::views::{ConversationEntry, ConversationView};
-
-/// Most public conversations listed.
-const PUBLIC_MAX: i64 = 200;
 
 /// The asker's conversations, most recently active first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,16 +29,20 @@ pub struct ConversationList {
     conversations: Vec<ConversationEntry>,
 }
 
-/// Public conversations, last written to first.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PublicList {
-    conversations: Vec<ConversationView>,
+/// What to look for, as the query string says it.
+#[derive(Debug, Deserialize)]
+pub struct DiscoverQuery {
+    q: Option<String>,
+    limit: Option<String>,
+    after: Option<String>,
 }
 
 /// How much the asker has not read.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Unread {
     total: i64,
+    /// How many of them mention the asker.
+    mentions: i64,
     /// Conversations with something unread.
     conversations: Vec<UnreadEntry>,
 }
@@ -48,6 +52,8 @@ pub struct Unread {
 pub struct UnreadEntry {
     topic: String,
     unread: i64,
+    /// How many of them mention the asker.
+    mentions: i64,
 }
 
 /// Lists one's conversations, most recently active first.
@@ -61,26 +67,39 @@ pub async fn list_conversations(
     Ok(web::Json(ConversationList { conversations: read.await? }))
 }
 
-/// Lists public conversations, last written to first.
+/// Finds public conversations by their words, last written to first.
 #[utoipa::path(get, path = "/api/v1/conversations/public", tag = "conversations",
-    responses((status = 200, body = PublicList)))]
-pub async fn list_public(state: web::Data<State>, _who: Caller) -> Answered<web::Json<PublicList>> {
-    let read = state.house.lane.read(|conn| Ok(conversation::public(conn, PUBLIC_MAX)?));
-    Ok(web::Json(PublicList { conversations: read.await? }))
+    params(
+        ("q" = Option<String>, Query, description = "words of its name, title and description"),
+        ("limit" = Option<i64>, Query, description = "1 to 100; 50 when absent"),
+        ("after" = Option<String>, Query, description = "the `next` of the page before"),
+    ),
+    responses((status = 200, body = DiscoveryPage)))]
+pub async fn list_public(
+    state: web::Data<State>,
+    who: Caller,
+    query: Query<DiscoverQuery>,
+) -> Answered<web::Json<DiscoveryPage>> {
+    let DiscoverQuery { q, limit, after } = query.0;
+    let wish = Discover { q, limit: number("limit", limit.as_deref())?, after };
+    let read = state.house.lane.read(move |conn| looks::public(conn, &who, &wish));
+    Ok(web::Json(read.await.map_err(in_body_words)?))
 }
 
 /// Says how much one has not read.
 #[utoipa::path(get, path = "/api/v1/conversations/unread", tag = "conversations",
     responses((status = 200, body = Unread)))]
 pub async fn count_unread(state: web::Data<State>, who: Caller) -> Answered<web::Json<Unread>> {
-    let read = state.house.lane.read(move |conn| chat_reads::conversations(conn, &who)).await?;
-    let conversations: Vec<_> = read
-        .into_iter()
-        .filter(|entry| entry.unread > 0)
-        .map(|entry| UnreadEntry { topic: entry.conversation.topic, unread: entry.unread })
-        .collect();
+    let read = state.house.lane.read(move |conn| Ok(unread::all(conn, who.user)?)).await?;
+    let entry = |(topic, unread): (Topic, unread::Unread)| UnreadEntry {
+        topic: topic.to_string(),
+        unread: unread.messages,
+        mentions: unread.mentions,
+    };
+    let conversations: Vec<_> = read.into_iter().map(entry).collect();
     let total = conversations.iter().map(|entry| entry.unread).sum();
-    Ok(web::Json(Unread { total, conversations }))
+    let mentions = conversations.iter().map(|entry| entry.mentions).sum();
+    Ok(web::Json(Unread { total, mentions, conversations }))
 }
 
 /// Opens a conversation. A direct one that exists already is returned, not made again.
@@ -108,16 +127,15 @@ fn read_entry(
     let found = admission.conversation()?;
     let mine = admission.membership.as_ref();
     let read_seq = mine.map_or(0, |mine| mine.read_seq);
-    let unread = match mine {
-        Some(_) => message::unread(conn, found.id, who.user, read_seq)?,
-        None => 0,
-    };
+    let unread = unread::of(conn, found.id, who.user)?;
     let peers: Vec<_> = found.peer_of(who.user).into_iter().collect();
     Ok(ConversationEntry {
         conversation: found.view(),
         my_role: mine.map(|mine| mine.role),
-        unread,
+        unread: unread.messages,
+        mentions: unread.mentions,
         read_seq,
+        muted_until: mine.and_then(|mine| mine.muted_until),
         head: journal::head(conn, found.topic_id)?.head,
         last_message: message::page(conn, found.id, None, None, 1)?.messages.pop(),
         peer: user::persons(conn, &peers)?.into_values().next(),
@@ -138,7 +156,7 @@ pub async fn show_conversation(
     Ok(web::Json(read.await.map_err(in_body_words)?))
 }
 
-/// Changes a conversation's title or description.
+/// Changes a conversation: title, description, whether it is public, slow mode.
 #[utoipa::path(patch, path = "/api/v1/conversations/{key}", tag = "conversations",
     params(("key" = String, Path, description = "an id or a room name")),
     request_body = ConversationChange,

@@ -47,7 +47,7 @@ pub async fn list_members(
     let read = state.house.lane.read(move |conn| {
         let (admission, _grant) = admit_for(conn, &who, &topic, Action::Read)?;
         let id = admission.conversation()?.id;
-        let members = membership::members(conn, id, MEMBERS_MAX)?;
+        let members = membership::members(conn, id, who.user, MEMBERS_MAX)?;
         Ok(MemberList { members, member_count: membership::member_count(conn, id)? })
     });
     Ok(web::Json(read.await.map_err(in_body_words)?))

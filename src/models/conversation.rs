@@ -13,7 +13,8 @@ use crate::models::error::StoreError;
 use crate::models::membership::StoredMemberRole;
 use crate::models::schema::{conversations, memberships, topics};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::{journal, message, user};
+use crate::models::unread::{MENTIONED, UNREAD};
+use crate::models::{discover, journal, message, user};
 use crate::protocol::topic::{ChatKey, Topic};
 use crate::protocol::views::{ConversationEntry, ConversationKind, ConversationView};
 
@@ -58,6 +59,8 @@ pub struct Conversation {
     pub created_at: NaiveDateTime,
     /// When it last changed or was last written to.
     pub updated_at: NaiveDateTime,
+    /// Seconds a member waits between two messages; 0 for none.
+    pub slow_mode_s: i64,
 }
 
 impl Conversation {
@@ -80,6 +83,7 @@ impl Conversation {
             description: self.description.clone(),
             owner: self.owner_id,
             is_public: self.is_public,
+            slow_mode_s: self.slow_mode_s,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -165,8 +169,10 @@ fn insert_row(
     new: &NewConversation,
     topic: TopicId,
 ) -> Result<Option<ConversationId>, StoreError> {
+    let key = discover::search_key(new.name.as_deref(), &new.title, &new.description);
     let row = (
         conversations::topic_id.eq(topic),
+        conversations::search_key.eq(key),
         conversations::kind.eq(new.kind.as_str()),
         conversations::name.eq(new.name.as_deref()),
         conversations::direct_key.eq(new.direct.map(|(a, b)| direct_key(a, b))),
@@ -213,26 +219,55 @@ pub fn direct_between(
     Ok(found.select(Conversation::as_select()).first(conn).optional()?)
 }
 
-/// Changes a title or description; `None` leaves it as it is.
+/// What of a conversation changes; `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Change<'a> {
+    pub title: Option<&'a str>,
+    pub description: Option<&'a str>,
+    pub is_public: Option<bool>,
+    pub slow_mode_s: Option<i64>,
+}
+
+impl Change<'_> {
+    /// Whether it leaves everything as it is.
+    pub fn is_nothing(&self) -> bool {
+        self.title.or(self.description).is_none()
+            && self.is_public.is_none()
+            && self.slow_mode_s.is_none()
+    }
+}
+
+/// Changes a conversation and returns it as it is now.
 ///
 /// # Errors
 /// `Missing` when there is no such conversation.
 pub fn change(
     conn: &mut DbConn,
     id: ConversationId,
-    title: Option<&str>,
-    description: Option<&str>,
+    change: &Change<'_>,
     at: NaiveDateTime,
 ) -> Result<Conversation, StoreError> {
-    let row = conversations::table.find(id);
-    diesel::update(row).set(conversations::updated_at.eq(at)).execute(conn)?;
-    if let Some(title) = title {
-        diesel::update(row).set(conversations::title.eq(title)).execute(conn)?;
+    let mut found = by_id(conn, id)?.ok_or(StoreError::Missing)?;
+    if let Some(title) = change.title {
+        title.clone_into(&mut found.title);
     }
-    if let Some(text) = description {
-        diesel::update(row).set(conversations::description.eq(text)).execute(conn)?;
+    if let Some(text) = change.description {
+        text.clone_into(&mut found.description);
     }
-    by_id(conn, id)?.ok_or(StoreError::Missing)
+    found.is_public = change.is_public.unwrap_or(found.is_public);
+    found.slow_mode_s = change.slow_mode_s.unwrap_or(found.slow_mode_s);
+    found.updated_at = at;
+    let key = discover::search_key(found.name.as_deref(), &found.title, &found.description);
+    let row = (
+        conversations::title.eq(&found.title),
+        conversations::description.eq(&found.description),
+        conversations::search_key.eq(key),
+        conversations::is_public.eq(found.is_public),
+        conversations::slow_mode_s.eq(found.slow_mode_s),
+        conversations::updated_at.eq(at),
+    );
+    diesel::update(conversations::table.find(id)).set(row).execute(conn)?;
+    Ok(found)
 }
 
 /// Hands a conversation to another owner, or to nobody. Roles are the membership's.
@@ -249,28 +284,12 @@ pub fn set_owner(
     if changed == 0 { Err(StoreError::Missing) } else { Ok(()) }
 }
 
-/// Up to `limit` public conversations, last written to first.
-pub fn public(conn: &mut DbConn, limit: i64) -> Result<Vec<ConversationView>, StoreError> {
-    let rows: Vec<Conversation> = conversations::table
-        .filter(conversations::is_public.eq(true))
-        .order((conversations::updated_at.desc(), conversations::id.desc()))
-        .limit(limit)
-        .select(Conversation::as_select())
-        .load(conn)?;
-    Ok(rows.iter().map(Conversation::view).collect())
-}
-
 /// One index probe a conversation; counting or grouping would read every message of each.
 const NEWEST_MESSAGE: &str = "(SELECT m.id FROM messages m \
      WHERE m.conversation_id = conversations.id ORDER BY m.seq DESC LIMIT 1)";
 
-/// Reads only what is after the reader's mark, by the same index.
-const UNREAD: &str = "(SELECT COUNT(*) FROM messages m \
-     WHERE m.conversation_id = conversations.id AND m.seq > memberships.read_seq \
-     AND m.deleted_at IS NULL \
-     AND (m.sender_id IS NULL OR m.sender_id <> memberships.user_id))";
-
-type ListedRow = (Conversation, StoredMemberRole, i64, i64, Option<MessageId>, i64);
+type Listed = (StoredMemberRole, i64, Option<NaiveDateTime>, i64, i64);
+type ListedRow = (Conversation, Listed, i64, Option<MessageId>);
 
 /// A page of a person's conversations, last written to first, after the `before` entry.
 ///
@@ -288,11 +307,15 @@ pub fn list_of(
         .limit(limit)
         .select((
             Conversation::as_select(),
-            memberships::role,
-            memberships::read_seq,
+            (
+                memberships::role,
+                memberships::read_seq,
+                memberships::muted_until,
+                sql::<BigInt>(UNREAD),
+                sql::<BigInt>(MENTIONED),
+            ),
             topics::head,
             sql::<Nullable<BigInt>>(NEWEST_MESSAGE),
-            sql::<BigInt>(UNREAD),
         ))
         .into_boxed();
     if let Some((at, id)) = before {
@@ -301,15 +324,18 @@ pub fn list_of(
         query = query.filter(earlier.or(beside));
     }
     let rows: Vec<ListedRow> = query.load(conn)?;
-    let newest: Vec<MessageId> = rows.iter().filter_map(|row| row.4).collect();
+    let newest: Vec<MessageId> = rows.iter().filter_map(|row| row.3).collect();
     let mut messages = message::views(conn, &newest)?;
     let peers: Vec<UserId> = rows.iter().filter_map(|row| row.0.peer_of(reader)).collect();
     let peers = user::persons(conn, &peers)?;
-    let entries = rows.into_iter().map(|(conversation, role, read_seq, head, newest, unread)| {
+    let entries = rows.into_iter().map(|(conversation, mine, head, newest)| {
+        let (role, read_seq, muted_until, unread, mentions) = mine;
         ConversationEntry {
             my_role: Some(role.into()),
             unread,
+            mentions,
             read_seq,
+            muted_until,
             head,
             last_message: newest.and_then(|id| messages.remove(&id)),
             peer: conversation.peer_of(reader).and_then(|id| peers.get(&id).cloned()),

@@ -144,3 +144,20 @@ pub fn diversions_over(conn: &mut DbConn, now: NaiveDateTime) -> Result<Vec<Hosp
         .select(Hospital::as_select())
         .load(conn)?)
 }
+
+/// Takes a hospital off the list.
+///
+/// # Errors
+/// Those of the database.
+pub fn retire(conn: &mut DbConn, hospital: &Hospital) -> Result<(), StoreError> {
+    let change = (
+        hospitals::retired_at.eq(hospital.retired_at),
+        hospitals::diversion_reason.eq(None::<String>),
+        hospitals::diversion_since.eq(None::<NaiveDateTime>),
+        hospitals::diversion_ends_at.eq(None::<NaiveDateTime>),
+        hospitals::updated_at.eq(hospital.updated_at),
+        hospitals::version.eq(hospitals::version + 1),
+    );
+    diesel::update(hospitals::table.find(hospital.id)).set(change).execute(conn)?;
+    Ok(())
+}

@@ -225,15 +225,7 @@ pub fn add_message(
     topic: TopicId,
     old: &OldMessage,
 ) -> Result<MessageId, StoreError> {
-    // The journal gives the position first, and holds the topic until the end of the transaction.
-    let entry = NewEntry {
-        kind: "message.new",
-        actor: old.sender,
-        entity: None,
-        delta: None,
-        created_at: old.created_at,
-    };
-    let seq = journal::append(conn, topic, &[entry])?;
+    let seq = journal::reserve(conn, topic, 1)?;
     let row = (
         messages::conversation_id.eq(old.conversation),
         messages::seq.eq(seq),
@@ -247,7 +239,14 @@ pub fn add_message(
     );
     let insert = diesel::insert_into(messages::table).values(row).returning(messages::id);
     let id: MessageId = insert.get_result(conn)?;
-    journal::name_entity(conn, topic, seq, id.0)?;
+    let entry = NewEntry {
+        kind: "message.new",
+        actor: old.sender,
+        entity: Some(id.0),
+        delta: None,
+        created_at: old.created_at,
+    };
+    journal::enter(conn, topic, seq, &[entry])?;
     Ok(id)
 }
 

@@ -193,6 +193,12 @@ pub fn ids_by_status(
     Ok(query.load(conn)?)
 }
 
+/// Whether other incidents are duplicates of this one.
+pub fn has_duplicates(conn: &mut DbConn, id: IncidentId) -> Result<bool, StoreError> {
+    let found = incidents::table.filter(incidents::duplicate_of.eq(id)).select(incidents::id);
+    Ok(found.first::<IncidentId>(conn).optional()?.is_some())
+}
+
 /// What is known of an incident's patient.
 pub fn patient(conn: &mut DbConn, id: IncidentId) -> Result<PatientView, StoreError> {
     let row: Option<(String, Option<i32>, String)> = incident_patients::table

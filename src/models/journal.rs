@@ -74,6 +74,20 @@ pub fn ensure_topic(conn: &mut DbConn, name: &str) -> Result<Head, StoreError> {
     find_topic(conn, name)?.ok_or(StoreError::Missing)
 }
 
+/// Waits until nobody else is writing to the topic called `name`, made when it is not there, and
+/// keeps it so to the end of the caller's transaction. SQLite has one writer in any case.
+///
+/// # Errors
+/// Those of the database.
+pub fn lock(conn: &mut DbConn, name: &str) -> Result<(), StoreError> {
+    let topic = ensure_topic(conn, name)?.topic;
+    if let DbConn::Postgres(conn) = conn {
+        let row = topics::table.find(topic).select(topics::head);
+        let _: i64 = row.for_update().first(conn)?;
+    }
+    Ok(())
+}
+
 /// Where `topic` stands now.
 ///
 /// # Errors
@@ -94,34 +108,42 @@ pub fn append(conn: &mut DbConn, topic: TopicId, entries: &[NewEntry]) -> Result
     }
     let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
     transaction(conn, |conn| {
-        let head: i64 = diesel::update(topics::table.find(topic))
-            .set(topics::head.eq(topics::head + count))
-            .returning(topics::head)
-            .get_result(conn)?;
-        let first = head - count + 1;
-        match conn {
-            // One round trip for all: what a statement costs PostgreSQL is the waiting.
-            DbConn::Postgres(inner) if entries.len() > 1 => {
-                append_columns(inner, topic, first, entries)?;
-            }
-            either => append_rows(either, topic, first, entries)?,
-        }
+        let first = reserve(conn, topic, count)?;
+        enter(conn, topic, first, entries)?;
         Ok(first)
     })
 }
 
-/// Says which row the entry at `seq` is about, for one whose position had to be known before.
+/// Takes the next `count` positions of `topic` and answers the first; nobody else can give
+/// positions of it until the caller's transaction ends, in which [`enter`] must fill them.
+///
+/// # Errors
+/// [`StoreError::Missing`] when there is no such topic.
+pub fn reserve(conn: &mut DbConn, topic: TopicId, count: i64) -> Result<i64, StoreError> {
+    let head: i64 = diesel::update(topics::table.find(topic))
+        .set(topics::head.eq(topics::head + count))
+        .returning(topics::head)
+        .get_result(conn)?;
+    Ok(head - count + 1)
+}
+
+/// Writes `entries` at positions that [`reserve`] gave.
 ///
 /// # Errors
 /// Those of the database.
-pub fn name_entity(
+pub fn enter(
     conn: &mut DbConn,
     topic: TopicId,
-    seq: i64,
-    entity: i64,
+    first: i64,
+    entries: &[NewEntry],
 ) -> Result<(), StoreError> {
-    let entry = journal::table.find((topic, seq));
-    diesel::update(entry).set(journal::entity_id.eq(entity)).execute(conn)?;
+    match conn {
+        // One round trip for all: what a statement costs PostgreSQL is the waiting.
+        DbConn::Postgres(inner) if entries.len() > 1 => {
+            append_columns(inner, topic, first, entries)?;
+        }
+        either => append_rows(either, topic, first, entries)?,
+    }
     Ok(())
 }
 

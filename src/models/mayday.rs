@@ -126,3 +126,14 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<MaydayView>, Sto
     };
     Ok(rows.into_iter().map(view).collect())
 }
+
+/// Someone's mayday that nobody has answered yet.
+pub fn unanswered_of(
+    conn: &mut DbConn,
+    user: Option<UserId>,
+) -> Result<Option<Mayday>, StoreError> {
+    let Some(user) = user else { return Ok(None) };
+    let open = maydays::table.filter(maydays::raised_by.eq(user));
+    let open = open.filter(maydays::acknowledged_at.is_null()).filter(maydays::ended_at.is_null());
+    Ok(open.order(maydays::id).select(Mayday::as_select()).first(conn).optional()?)
+}

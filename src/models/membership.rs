@@ -6,11 +6,13 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
+use crate::clock;
 use crate::ids::{ConversationId, UserId};
 use crate::models::error::StoreError;
-use crate::models::schema::{memberships, users};
+use crate::models::schema::{memberships, messages, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::models::user;
+use crate::protocol::views::talk::ReceiptView;
 use crate::protocol::views::{MemberRole, MemberView};
 
 /// A member's role as stored. A name that is none of the three has the least power.
@@ -47,6 +49,12 @@ pub struct MembershipRow {
     pub joined_at: NaiveDateTime,
     /// How far they have read, as a journal position.
     pub read_seq: i64,
+    /// When that mark last moved.
+    pub read_at: Option<NaiveDateTime>,
+    /// How far events have reached a device of theirs, as a journal position.
+    pub delivered_seq: i64,
+    /// When that mark last moved.
+    pub delivered_at: Option<NaiveDateTime>,
 }
 
 /// Someone's membership, if they are in.
@@ -103,12 +111,15 @@ pub fn set_role(
 /// Owners, then admins, then the rest.
 const RANK: &str = "CASE memberships.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END";
 
-type MemberColumns = (UserId, String, String, StoredMemberRole, String, NaiveDateTime, i64);
+type MemberColumns =
+    (UserId, String, String, StoredMemberRole, String, NaiveDateTime, i64, i64, bool);
 
-/// Up to `limit` members: owner and admins first, then by when they joined.
+/// Up to `limit` members as `reader` sees them: owner and admins first, then by when they joined.
+/// Read marks are shown between people who share them.
 pub fn members(
     conn: &mut DbConn,
     conversation: ConversationId,
+    reader: UserId,
     limit: i64,
 ) -> Result<Vec<MemberView>, StoreError> {
     let rows: Vec<MemberColumns> = memberships::table
@@ -124,12 +135,32 @@ pub fn members(
             memberships::nickname,
             memberships::joined_at,
             memberships::read_seq,
+            memberships::delivered_seq,
+            users::read_receipts,
         ))
         .load(conn)?;
-    let view = |(id, username, display_name, role, nickname, joined_at, read_seq)| {
-        let role = MemberRole::from(role);
-        let user = user::named(id, username, display_name);
-        MemberView { user, role, nickname, joined_at, read_seq }
+    let sees = user::shares_receipts(conn, reader)?;
+    let view = |row: MemberColumns| {
+        let (
+            id,
+            username,
+            display_name,
+            role,
+            nickname,
+            joined_at,
+            read_seq,
+            delivered_seq,
+            shares,
+        ) = row;
+        let shown = id == reader || (sees && shares);
+        MemberView {
+            user: user::named(id, username, display_name),
+            role: role.into(),
+            nickname,
+            joined_at,
+            read_seq: if shown { read_seq } else { 0 },
+            delivered_seq,
+        }
     };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -143,6 +174,21 @@ pub fn member_ids(
         .filter(memberships::conversation_id.eq(conversation))
         .order(memberships::user_id)
         .select(memberships::user_id)
+        .load(conn)?)
+}
+
+/// Up to `limit` members with an active account, by id, and until when each has muted it.
+pub fn audience(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<Vec<(UserId, Option<NaiveDateTime>)>, StoreError> {
+    Ok(memberships::table
+        .inner_join(users::table)
+        .filter(memberships::conversation_id.eq(conversation).and(users::is_active.eq(true)))
+        .order(memberships::user_id)
+        .limit(limit)
+        .select((memberships::user_id, memberships::muted_until))
         .load(conn)?)
 }
 
@@ -160,7 +206,23 @@ pub fn owners(conn: &mut DbConn, conversation: ConversationId) -> Result<i64, St
     Ok(rows.count().get_result(conn)?)
 }
 
-/// Moves a member's read mark forward; `false` when it was there already or they are not in.
+/// Whether there are at most `limit` members; counts no further.
+pub fn is_at_most(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<bool, StoreError> {
+    let rows: Vec<UserId> = memberships::table
+        .filter(memberships::conversation_id.eq(conversation))
+        .select(memberships::user_id)
+        .limit(1)
+        .offset(limit)
+        .load(conn)?;
+    Ok(rows.is_empty())
+}
+
+/// Moves a member's read mark forward, and the delivery mark with it; `false` when it was there
+/// already or they are not in.
 pub fn mark_read(
     conn: &mut DbConn,
     conversation: ConversationId,
@@ -169,5 +231,99 @@ pub fn mark_read(
 ) -> Result<bool, StoreError> {
     let behind =
         memberships::table.find((conversation, user)).filter(memberships::read_seq.lt(seq));
-    Ok(diesel::update(behind).set(memberships::read_seq.eq(seq)).execute(conn)? == 1)
+    let number: Option<i64> = messages::table
+        .filter(messages::conversation_id.eq(conversation).and(messages::seq.le(seq)))
+        .order(messages::seq.desc())
+        .select(messages::number)
+        .first(conn)
+        .optional()?;
+    let mark = (
+        memberships::read_seq.eq(seq),
+        memberships::read_at.eq(clock::now_naive()),
+        memberships::read_number.eq(number.unwrap_or(0)),
+    );
+    if diesel::update(behind).set(mark).execute(conn)? == 0 {
+        return Ok(false);
+    }
+    mark_delivered(conn, conversation, user, seq)?;
+    Ok(true)
+}
+
+/// Moves a member's delivery mark forward; `false` when it was there already or they are not in.
+pub fn mark_delivered(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+    seq: i64,
+) -> Result<bool, StoreError> {
+    let behind =
+        memberships::table.find((conversation, user)).filter(memberships::delivered_seq.lt(seq));
+    let mark =
+        (memberships::delivered_seq.eq(seq), memberships::delivered_at.eq(clock::now_naive()));
+    Ok(diesel::update(behind).set(mark).execute(conn)? == 1)
+}
+
+/// Which mark a receipt is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    Delivered,
+    /// Of those alone who share read receipts.
+    Read,
+}
+
+/// Up to `limit` members whose mark is at `seq` or beyond, `but` left out, by id.
+pub fn reached(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    (mark, seq): (Mark, i64),
+    but: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<ReceiptView>, StoreError> {
+    let mut query = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::conversation_id.eq(conversation))
+        .filter(memberships::user_id.ne(but.unwrap_or(UserId(0))))
+        .order(memberships::user_id)
+        .limit(limit)
+        .select((
+            users::id,
+            users::username,
+            users::display_name,
+            memberships::delivered_at,
+            memberships::read_at,
+        ))
+        .into_boxed();
+    query = match mark {
+        Mark::Delivered => query.filter(memberships::delivered_seq.ge(seq)),
+        Mark::Read => query.filter(memberships::read_seq.ge(seq)).filter(users::read_receipts),
+    };
+    type Columns = (UserId, String, String, Option<NaiveDateTime>, Option<NaiveDateTime>);
+    let rows: Vec<Columns> = query.load(conn)?;
+    let view = |(id, name, shown, delivered_at, read_at): Columns| ReceiptView {
+        user: user::named(id, name, shown),
+        at: if mark == Mark::Read { read_at } else { delivered_at },
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// Sets what a member is called here, empty for nothing; `false` when they are not in.
+pub fn set_nickname(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+    nickname: &str,
+) -> Result<bool, StoreError> {
+    let row = memberships::table.find((conversation, user));
+    Ok(diesel::update(row).set(memberships::nickname.eq(nickname)).execute(conn)? == 1)
+}
+
+/// Sets until when a member wants no notifications; `false` when they are not in.
+pub fn set_muted(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    user: UserId,
+    until: Option<NaiveDateTime>,
+) -> Result<bool, StoreError> {
+    let row = memberships::table.find((conversation, user));
+    Ok(diesel::update(row).set(memberships::muted_until.eq(until)).execute(conn)? == 1)
 }

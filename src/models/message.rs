@@ -3,7 +3,7 @@
 //! A deleted message keeps its row and its place; its content is gone from the database.
 //! Posting many at once is the hot path: what differs by engine is in [`posting`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -11,10 +11,13 @@ use diesel::sql_types::{BigInt, Timestamp};
 
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::models::error::StoreError;
+use crate::models::posting::heads;
 use crate::models::posting::{self, Place};
-use crate::models::schema::messages;
+use crate::models::schema::{conversations, messages};
+use crate::models::search;
 use crate::models::store::DbConn;
-use crate::models::user;
+use crate::models::{mention, pin, reaction, user, version};
+use crate::protocol::views::talk::ForwardView;
 use crate::protocol::views::{HistoryPage, MessageView, PersonView, ReplyView};
 
 /// Most characters of a message that a reply to it quotes.
@@ -39,6 +42,20 @@ pub struct MessageRow {
     pub edited_at: Option<NaiveDateTime>,
     pub deleted_at: Option<NaiveDateTime>,
     pub deleted_by: Option<UserId>,
+    /// The how manyth message of its conversation, from 1.
+    pub number: i64,
+    /// The message it was forwarded from, which may be gone.
+    pub forward_of: Option<MessageId>,
+    /// Who wrote that one, whose account may be gone.
+    pub forward_sender: Option<UserId>,
+}
+
+/// Where a forwarded message comes from.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    pub of: MessageId,
+    /// Who wrote it; `None` when their account is erased.
+    pub sender: Option<PersonView>,
 }
 
 /// A message to post. The caller has checked that the sender may and that the text fits.
@@ -54,6 +71,9 @@ pub struct NewPost {
     pub content: String,
     /// A message of the same conversation.
     pub reply_to: Option<MessageId>,
+    /// Members of the conversation whom it mentions, the sender not among them.
+    pub mentions: Vec<PersonView>,
+    pub forward: Option<Forward>,
     pub at: NaiveDateTime,
 }
 
@@ -81,7 +101,7 @@ pub enum Posted {
 /// `Missing` when a topic is not there; then nothing of the transaction may be kept.
 pub fn post_many(conn: &mut DbConn, posts: &[NewPost]) -> Result<Vec<Posted>, StoreError> {
     let topics: BTreeSet<TopicId> = posts.iter().map(|post| post.topic).collect();
-    let mut heads = posting::lock_heads(conn, &topics)?;
+    let mut heads = heads::lock(conn, &topics)?;
     if heads.len() != topics.len() {
         return Err(StoreError::Missing);
     }
@@ -89,8 +109,14 @@ pub fn post_many(conn: &mut DbConn, posts: &[NewPost]) -> Result<Vec<Posted>, St
     let replies = quoted(conn, posts)?;
     let places = posting::place(conn, posts, &replies, &mut heads)?;
     heads.retain(|topic, head| before.get(topic) != Some(head));
-    posting::raise_heads(conn, &heads)?;
-    posting::touch_conversations(conn, &newest(posts, &places))?;
+    heads::raise(conn, &heads)?;
+    for (post, place) in posts.iter().zip(&places) {
+        if let Place::New { id, seq } = place
+            && !post.mentions.is_empty()
+        {
+            mention::insert(conn, post.conversation, *id, *seq, &post.mentions)?;
+        }
+    }
     let outcomes = posts.iter().zip(places).map(|(post, place)| match place {
         Place::New { id, seq } => Posted::New(posted_view(post, &replies, id, seq)),
         Place::Repeat { id, seq } => Posted::Repeat { id, seq },
@@ -120,19 +146,14 @@ fn posted_view(post: &NewPost, replies: &Quoted, id: MessageId, seq: i64) -> Mes
         created_at: post.at,
         edited_at: None,
         deleted: false,
+        forwarded_from: post
+            .forward
+            .as_ref()
+            .map(|forward| ForwardView { sender: forward.sender.clone() }),
+        mentions: post.mentions.clone(),
+        reactions: Vec::new(),
+        pinned: None,
     }
-}
-
-/// When each conversation was last written to, by this slice.
-fn newest(posts: &[NewPost], places: &[Place]) -> BTreeMap<ConversationId, NaiveDateTime> {
-    let mut newest = BTreeMap::new();
-    for (post, place) in posts.iter().zip(places) {
-        if matches!(place, Place::New { .. }) {
-            let at = newest.entry(post.conversation).or_insert(post.at);
-            *at = post.at.max(*at);
-        }
-    }
-    newest
 }
 
 /// The message with this id, deleted or not.
@@ -140,7 +161,7 @@ pub fn by_id(conn: &mut DbConn, id: MessageId) -> Result<Option<MessageRow>, Sto
     Ok(messages::table.find(id).select(MessageRow::as_select()).first(conn).optional()?)
 }
 
-/// The messages with these ids as their readers see them, in three queries at most.
+/// The messages with these ids as their readers see them, in seven queries at most.
 pub fn views(
     conn: &mut DbConn,
     ids: &[MessageId],
@@ -154,15 +175,20 @@ pub fn views(
 }
 
 fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>, StoreError> {
-    let senders: BTreeSet<UserId> = rows.iter().filter_map(|row| row.sender_id).collect();
-    let senders: Vec<UserId> = senders.into_iter().collect();
-    let senders = user::persons(conn, &senders)?;
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    let people = rows.iter().flat_map(|row| [row.sender_id, row.forward_sender]).flatten();
+    let people: Vec<UserId> = people.collect::<BTreeSet<_>>().into_iter().collect();
+    let people = user::persons(conn, &people)?;
     let quoted = replies(conn, rows.iter().filter_map(|row| row.reply_to).collect())?;
+    let mut mentions = mention::of(conn, &ids)?;
+    let mut reactions = reaction::of(conn, &ids)?;
+    let mut pins = pin::of(conn, &ids)?;
+    let person = |id: Option<UserId>| people.get(&id?).cloned();
     let view = |row: MessageRow| MessageView {
         id: row.id,
         conversation: row.conversation_id,
         seq: row.seq,
-        sender: row.sender_id.and_then(|id| senders.get(&id).cloned()),
+        sender: person(row.sender_id),
         message_type: row.message_type,
         content: row.content,
         reply_to: row.reply_to.and_then(|id| quoted.get(&id)).map(|(_, view)| view.clone()),
@@ -170,6 +196,10 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         created_at: row.created_at,
         edited_at: row.edited_at,
         deleted: row.deleted_at.is_some(),
+        forwarded_from: row.forward_of.map(|_| ForwardView { sender: person(row.forward_sender) }),
+        mentions: mentions.remove(&row.id).unwrap_or_default(),
+        reactions: reactions.remove(&row.id).unwrap_or_default(),
+        pinned: pins.remove(&row.id),
     };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -190,7 +220,8 @@ fn replies(conn: &mut DbConn, ids: BTreeSet<MessageId>) -> Result<Quoted, StoreE
     Ok(rows.into_iter().map(reply).collect())
 }
 
-/// Replaces the text of a message and returns it as it is now. The caller journals it.
+/// Replaces the text of a message, keeps what it said as a version, and returns it as it is now.
+/// The caller journals it.
 ///
 /// # Errors
 /// `Missing` when there is no such message or it is deleted.
@@ -200,14 +231,16 @@ pub fn edit(
     content: &str,
     at: NaiveDateTime,
 ) -> Result<MessageView, StoreError> {
-    let live = messages::table.find(id).filter(messages::deleted_at.is_null());
+    let row = by_id(conn, id)?.filter(|row| row.deleted_at.is_none()).ok_or(StoreError::Missing)?;
+    version::keep(conn, &row)?;
     let change = (messages::content.eq(content), messages::edited_at.eq(at));
-    diesel::update(live).set(change).execute(conn)?;
-    let view = views(conn, &[id])?.remove(&id);
-    view.filter(|view| !view.deleted).ok_or(StoreError::Missing)
+    diesel::update(messages::table.find(id)).set(change).execute(conn)?;
+    search::replace(conn, id, row.conversation_id, content)?;
+    views(conn, &[id])?.remove(&id).ok_or(StoreError::Missing)
 }
 
-/// Takes a message back: its text goes for good, its place stays. The caller journals it.
+/// Takes a message back: its text goes for good, and with it its versions, mentions, reactions, pin
+/// and origin; its place stays. The caller journals it.
 ///
 /// # Errors
 /// `Missing` when there is no such message or it is deleted already.
@@ -218,10 +251,25 @@ pub fn delete(
     at: NaiveDateTime,
 ) -> Result<(), StoreError> {
     let live = messages::table.find(id).filter(messages::deleted_at.is_null());
-    let change =
-        (messages::content.eq(""), messages::deleted_at.eq(at), messages::deleted_by.eq(by));
-    let changed = diesel::update(live).set(change).execute(conn)?;
-    if changed == 0 { Err(StoreError::Missing) } else { Ok(()) }
+    let change = (
+        messages::content.eq(""),
+        messages::deleted_at.eq(at),
+        messages::deleted_by.eq(by),
+        messages::forward_of.eq(None::<MessageId>),
+        messages::forward_sender.eq(None::<UserId>),
+    );
+    let home = diesel::update(live)
+        .set(change)
+        .returning(messages::conversation_id)
+        .get_result::<ConversationId>(conn)?;
+    let conversation = conversations::table.find(home);
+    let counted = conversations::deleted.eq(conversations::deleted + 1);
+    diesel::update(conversation).set(counted).execute(conn)?;
+    version::forget(conn, id)?;
+    mention::forget(conn, id)?;
+    reaction::forget(conn, id)?;
+    pin::remove(conn, id)?;
+    search::remove(conn, &[id])
 }
 
 /// A page of a conversation: the first after `after`, else the last before `before`, else the last.
@@ -254,19 +302,32 @@ pub fn page(
     Ok(HistoryPage { messages: as_views(conn, rows)?, more })
 }
 
-/// How many messages by others stand after `read_seq`; deleted ones do not count.
-pub fn unread(
+/// Whether a send with this `client_id` is stored already, so that it is a repeat.
+pub fn is_repeat(
     conn: &mut DbConn,
     conversation: ConversationId,
-    reader: UserId,
-    read_seq: i64,
-) -> Result<i64, StoreError> {
+    sender: UserId,
+    client_id: &str,
+) -> Result<bool, StoreError> {
+    let first = messages::table
+        .filter(messages::sender_id.eq(sender))
+        .filter(messages::conversation_id.eq(conversation))
+        .filter(messages::client_id.eq(client_id));
+    Ok(diesel::select(diesel::dsl::exists(first)).get_result(conn)?)
+}
+
+/// When someone last wrote in a conversation, deleted messages counted.
+pub fn last_written(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    sender: UserId,
+) -> Result<Option<NaiveDateTime>, StoreError> {
     Ok(messages::table
-        .filter(messages::conversation_id.eq(conversation).and(messages::seq.gt(read_seq)))
-        .filter(messages::deleted_at.is_null())
-        .filter(messages::sender_id.is_null().or(messages::sender_id.ne(reader)))
-        .count()
-        .get_result(conn)?)
+        .filter(messages::sender_id.eq(sender).and(messages::conversation_id.eq(conversation)))
+        .order(messages::seq.desc())
+        .select(messages::created_at)
+        .first(conn)
+        .optional()?)
 }
 
 /// Forgets up to `limit` client ids of messages from before `before`; a repeat is then a new one.

@@ -14,16 +14,36 @@ use crate::models::store::{DbConn, transaction};
 pub struct Migration {
     /// The folder's name: `2026-11-21-000001_create_accounts`.
     pub name: &'static str,
-    up: &'static str,
-    down: &'static str,
+    up: Sql,
+    down: Sql,
+}
+
+/// The statements of one direction: the same for both engines, but where they have no words in
+/// common.
+enum Sql {
+    Common(&'static str),
+    ByEngine { sqlite: &'static str, postgres: &'static str },
+}
+
+/// Statements from the files of a folder, or from those of one folder for each engine.
+macro_rules! sql {
+    ($name:literal, $file:literal) => {
+        Sql::Common(include_str!(concat!("../../migrations/", $name, $file)))
+    };
+    ($name:literal, $sqlite:literal, $postgres:literal, $file:literal) => {
+        Sql::ByEngine {
+            sqlite: include_str!(concat!("../../migrations/", $sqlite, $file)),
+            postgres: include_str!(concat!("../../migrations/", $postgres, $file)),
+        }
+    };
 }
 
 macro_rules! migrations {
-    ($($name:literal),+ $(,)?) => {
+    ($($name:literal $(: $sqlite:literal | $postgres:literal)?),+ $(,)?) => {
         &[$(Migration {
             name: $name,
-            up: include_str!(concat!("../../migrations/", $name, "/up.sql")),
-            down: include_str!(concat!("../../migrations/", $name, "/down.sql")),
+            up: sql!($name $(, $sqlite, $postgres)?, "/up.sql"),
+            down: sql!($name $(, $sqlite, $postgres)?, "/down.sql"),
         }),+]
     };
 }
@@ -35,9 +55,13 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-21-000002_create_chat",
     "2026-11-21-000003_create_operations",
     "2026-11-28-000001_create_notices",
+    "2026-11-28-000016_extend_chat",
+    "2026-11-28-000017_create_invites",
+    "2026-11-28-000028_create_notifications",
     "2026-11-28-000031_create_dispatch",
     "2026-11-28-000901_create_imported_rows",
     "2026-11-28-001901_create_profiles",
+    "2026-11-28-002001_index_messages": "search_sqlite" | "search_postgres",
 ];
 
 impl Migration {
@@ -123,7 +147,7 @@ pub fn run(conn: &mut DbConn) -> Result<Vec<String>, OpenError> {
         let state = state(conn)?;
         refuse_newer(&state)?;
         for migration in MIGRATIONS.iter().filter(|m| state.pending.iter().any(|p| p == m.name)) {
-            execute(conn, migration.name, migration.up)?;
+            execute(conn, migration.name, &migration.up)?;
             diesel::insert_into(ledger::table)
                 .values(ledger::version.eq(migration.version()))
                 .execute(conn)?;
@@ -144,7 +168,7 @@ pub fn revert_all(conn: &mut DbConn) -> Result<Vec<String>, OpenError> {
         let mut reverted = Vec::new();
         for migration in MIGRATIONS.iter().rev() {
             if state.applied.iter().any(|name| name == migration.name) {
-                execute(conn, migration.name, migration.down)?;
+                execute(conn, migration.name, &migration.down)?;
                 diesel::delete(ledger::table.filter(ledger::version.eq(migration.version())))
                     .execute(conn)?;
                 reverted.push(migration.name.to_owned());
@@ -169,10 +193,14 @@ pub fn refuse_newer(state: &SchemaState) -> Result<(), StoreError> {
     )))
 }
 
-fn execute(conn: &mut DbConn, name: &str, statements: &str) -> Result<(), StoreError> {
+fn execute(conn: &mut DbConn, name: &str, statements: &Sql) -> Result<(), StoreError> {
+    let (for_one, for_other) = match statements {
+        Sql::Common(common) => (for_sqlite(common), *common),
+        Sql::ByEngine { sqlite, postgres } => ((*sqlite).to_owned(), *postgres),
+    };
     let ran = match conn {
-        DbConn::Sqlite(inner) => inner.batch_execute(&for_sqlite(statements)),
-        DbConn::Postgres(inner) => inner.batch_execute(statements),
+        DbConn::Sqlite(inner) => inner.batch_execute(&for_one),
+        DbConn::Postgres(inner) => inner.batch_execute(for_other),
     };
     ran.map_err(|error| StoreError::Broken(format!("the migration {name} failed: {error}")))
 }

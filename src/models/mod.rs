@@ -37,11 +37,32 @@ pub mod conversation;
 
 pub mod membership;
 
+pub mod discover;
+pub mod invite;
+pub mod mention;
 pub mod message;
+pub mod pin;
+pub mod reaction;
+pub mod unread;
+pub mod version;
 
 pub mod posting;
 
+pub mod search;
+
 pub mod answer;
+
+pub mod notification;
+
+pub mod preference;
+
+pub mod recipients;
+
+pub mod service_token;
+
+pub mod dashboard;
+
+pub mod dispatch_figures;
 
 pub mod attempt;
 
@@ -72,3 +93,5 @@ pub mod timeline;
 pub mod mayday;
 
 pub mod par;
+
+pub mod etimes;

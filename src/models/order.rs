@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::ids::{IncidentId, OrderId, UnitId, UserId};
+use crate::ids::{HospitalId, IncidentId, OrderId, UnitId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::{incidents, order_crew, orders, units};
 use crate::models::store::{DbConn, on_engine};
@@ -293,4 +293,22 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<OrderView>, Stor
         crew: crews.remove(&row.id).unwrap_or_default(),
     };
     Ok(rows.into_iter().map(view).collect())
+}
+
+/// The order that names someone, while it binds its unit.
+pub fn naming(conn: &mut DbConn, user: UserId) -> Result<Option<Order>, StoreError> {
+    let open = orders::table.filter(orders::paramedic_id.eq(user));
+    let open = open.filter(orders::ended_at.is_null()).order(orders::id.desc());
+    Ok(open.select(Order::as_select()).first(conn).optional()?)
+}
+
+/// The units on incidents whose patients go to a hospital.
+pub fn units_bound_for(conn: &mut DbConn, hospital: HospitalId) -> Result<Vec<UnitId>, StoreError> {
+    Ok(orders::table
+        .inner_join(incidents::table)
+        .filter(orders::ended_at.is_null())
+        .filter(incidents::hospital_id.eq(hospital))
+        .order(orders::unit_id)
+        .select(orders::unit_id)
+        .load(conn)?)
 }

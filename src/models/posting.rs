@@ -4,9 +4,10 @@
 //! varies, so it is parsed anew each time); PostgreSQL takes whole columns through `UNNEST`, since
 //! each statement costs it a round trip.
 
+pub mod heads;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -18,7 +19,8 @@ use diesel::sqlite::SqliteConnection;
 use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::models::error::StoreError;
 use crate::models::message::{NewPost, Quoted};
-use crate::models::schema::{conversations, messages, topics};
+use crate::models::posting::heads::Stand;
+use crate::models::schema::messages;
 use crate::models::store::DbConn;
 
 /// The journal's word for a posted message.
@@ -32,39 +34,12 @@ pub(super) enum Place {
     NoSuchReply,
 }
 
-/// The newest position of each topic; on PostgreSQL nobody else can give positions from here on.
-pub(super) fn lock_heads(
-    conn: &mut DbConn,
-    ids: &BTreeSet<TopicId>,
-) -> Result<BTreeMap<TopicId, i64>, StoreError> {
-    match conn {
-        DbConn::Sqlite(conn) => {
-            let mut heads = BTreeMap::new();
-            for &id in ids {
-                let head = topics::table.find(id).select(topics::head).first(conn).optional()?;
-                heads.extend(head.map(|head| (id, head)));
-            }
-            Ok(heads)
-        }
-        DbConn::Postgres(conn) => {
-            let ids: Vec<TopicId> = ids.iter().copied().collect();
-            let rows: Vec<(TopicId, i64)> = topics::table
-                .filter(topics::id.eq_any(ids))
-                .order(topics::id)
-                .select((topics::id, topics::head))
-                .for_update()
-                .load(conn)?;
-            Ok(rows.into_iter().collect())
-        }
-    }
-}
-
 /// Inserts what is new, with its journal entry, and moves `heads` past it.
 pub(super) fn place(
     conn: &mut DbConn,
     posts: &[NewPost],
     replies: &Quoted,
-    heads: &mut BTreeMap<TopicId, i64>,
+    heads: &mut BTreeMap<TopicId, Stand>,
 ) -> Result<Vec<Place>, StoreError> {
     match conn {
         DbConn::Sqlite(conn) => place_rows(conn, posts, replies, heads),
@@ -77,26 +52,33 @@ fn reply_is_here(post: &NewPost, replies: &Quoted) -> bool {
     post.reply_to.is_none_or(here)
 }
 
+/// A post that is new, with its position and its number in the conversation.
+struct Fresh<'a> {
+    post: &'a NewPost,
+    seq: i64,
+    number: i64,
+}
+
 /// A post's place as far as it is known before its id is.
 enum Plan {
     Known(Place),
     /// The same send as this fresh one of the slice.
     RepeatOf(usize),
-    Fresh(usize),
+    New(usize),
 }
 
 /// Fills in the ids of the fresh posts.
-fn settle(plans: Vec<Plan>, fresh: &[(&NewPost, i64)], ids: &[MessageId]) -> Vec<Place> {
+fn settle(plans: Vec<Plan>, fresh: &[Fresh<'_>], ids: &[MessageId]) -> Vec<Place> {
     let settle = |plan| match plan {
         Plan::Known(place) => place,
-        Plan::RepeatOf(index) => Place::Repeat { id: ids[index], seq: fresh[index].1 },
-        Plan::Fresh(index) => Place::New { id: ids[index], seq: fresh[index].1 },
+        Plan::RepeatOf(index) => Place::Repeat { id: ids[index], seq: fresh[index].seq },
+        Plan::New(index) => Place::New { id: ids[index], seq: fresh[index].seq },
     };
     plans.into_iter().map(settle).collect()
 }
 
 /// One id for each fresh post, or the insert was not what was asked for.
-fn one_each(ids: Vec<MessageId>, fresh: &[(&NewPost, i64)]) -> Result<Vec<MessageId>, StoreError> {
+fn one_each(ids: Vec<MessageId>, fresh: &[Fresh<'_>]) -> Result<Vec<MessageId>, StoreError> {
     if ids.len() == fresh.len() {
         return Ok(ids);
     }
@@ -109,25 +91,25 @@ fn place_rows(
     conn: &mut SqliteConnection,
     posts: &[NewPost],
     replies: &Quoted,
-    heads: &mut BTreeMap<TopicId, i64>,
+    heads: &mut BTreeMap<TopicId, Stand>,
 ) -> Result<Vec<Place>, StoreError> {
     let newest: Option<MessageId> = messages::table.select(max(messages::id)).first(conn)?;
     let newest = newest.unwrap_or(MessageId(0));
-    let mut fresh: Vec<(&NewPost, i64)> = Vec::with_capacity(posts.len());
+    let mut fresh: Vec<Fresh<'_>> = Vec::with_capacity(posts.len());
     let mut plans = Vec::with_capacity(posts.len());
     for post in posts {
-        let head = heads.get_mut(&post.topic).ok_or(StoreError::Missing)?;
+        let stand = heads.get_mut(&post.topic).ok_or(StoreError::Missing)?;
         let known = if reply_is_here(post, replies) {
-            insert_row(conn, post, *head + 1)?
+            insert_row(conn, &Fresh { post, seq: stand.head + 1, number: stand.posted + 1 })?
         } else {
             Some(first_place(conn, post)?.unwrap_or(Place::NoSuchReply))
         };
         if let Some(place) = known {
             plans.push(Plan::Known(place));
         } else {
-            *head += 1;
-            plans.push(Plan::Fresh(fresh.len()));
-            fresh.push((post, *head));
+            let (seq, number) = stand.next(post.at);
+            plans.push(Plan::New(fresh.len()));
+            fresh.push(Fresh { post, seq, number });
         }
     }
     let made = messages::table.filter(messages::id.gt(newest)).order(messages::id);
@@ -137,20 +119,20 @@ fn place_rows(
 }
 
 /// Inserts a message; the place of the first one when it is a repeat.
-fn insert_row(
-    conn: &mut SqliteConnection,
-    post: &NewPost,
-    seq: i64,
-) -> Result<Option<Place>, StoreError> {
+fn insert_row(conn: &mut SqliteConnection, fresh: &Fresh<'_>) -> Result<Option<Place>, StoreError> {
+    let post = fresh.post;
     let row = (
         messages::conversation_id.eq(post.conversation),
-        messages::seq.eq(seq),
+        messages::seq.eq(fresh.seq),
+        messages::number.eq(fresh.number),
         messages::sender_id.eq(post.sender.id),
         messages::client_id.eq(post.client_id.as_deref()),
         messages::message_type.eq(&post.message_type),
         messages::content.eq(&post.content),
         messages::reply_to.eq(post.reply_to),
         messages::created_at.eq(post.at),
+        messages::forward_of.eq(post.forward.as_ref().map(|forward| forward.of)),
+        messages::forward_sender.eq(forward_sender(post)),
     );
     // A look-up first would cost every post; the index refuses the few repeats by itself.
     match diesel::insert_into(messages::table).values(row).execute(conn) {
@@ -160,6 +142,10 @@ fn insert_row(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn forward_sender(post: &NewPost) -> Option<UserId> {
+    Some(post.forward.as_ref()?.sender.as_ref()?.id)
 }
 
 /// Journals every message above `newest`, in one statement.
@@ -197,11 +183,11 @@ fn place_all(
     conn: &mut PgConnection,
     posts: &[NewPost],
     replies: &Quoted,
-    heads: &mut BTreeMap<TopicId, i64>,
+    heads: &mut BTreeMap<TopicId, Stand>,
 ) -> Result<Vec<Place>, StoreError> {
     let firsts = first_places(conn, posts)?;
     let mut first_here: HashMap<Once<'_>, usize> = HashMap::new();
-    let mut fresh: Vec<(&NewPost, i64)> = Vec::new();
+    let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let mut plans = Vec::with_capacity(posts.len());
     for post in posts {
         let key = once(post);
@@ -211,11 +197,11 @@ fn place_all(
         } else if let Some(&index) = key.and_then(|key| first_here.get(&key)) {
             plans.push(Plan::RepeatOf(index));
         } else if reply_is_here(post, replies) {
-            let head = heads.get_mut(&post.topic).ok_or(StoreError::Missing)?;
-            *head += 1;
+            let stand = heads.get_mut(&post.topic).ok_or(StoreError::Missing)?;
+            let (seq, number) = stand.next(post.at);
             first_here.extend(key.map(|key| (key, fresh.len())));
-            plans.push(Plan::Fresh(fresh.len()));
-            fresh.push((post, *head));
+            plans.push(Plan::New(fresh.len()));
+            fresh.push(Fresh { post, seq, number });
         } else {
             plans.push(Plan::Known(Place::NoSuchReply));
         }
@@ -274,21 +260,22 @@ struct MadeRow {
 }
 
 /// One array of a column of `rows`, to bind.
-fn column<'a, T>(rows: &'a [(&'a NewPost, i64)], pick: impl Fn(&'a NewPost, i64) -> T) -> Vec<T> {
-    rows.iter().map(|&(post, seq)| pick(post, seq)).collect()
+fn column<'a, T>(rows: &[Fresh<'a>], pick: impl Fn(&'a NewPost, i64) -> T) -> Vec<T> {
+    rows.iter().map(|row| pick(row.post, row.seq)).collect()
 }
 
 /// Inserts the messages; returns their ids in the order of `rows`.
 fn insert_messages(
     conn: &mut PgConnection,
-    rows: &[(&NewPost, i64)],
+    rows: &[Fresh<'_>],
 ) -> Result<Vec<MessageId>, StoreError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let query = diesel::sql_query(
         "INSERT INTO messages (conversation_id, seq, sender_id, client_id, message_type, content, \
-         reply_to, created_at) SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8) \
+         reply_to, created_at, number, forward_of, forward_sender) \
+         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          RETURNING id, conversation_id, seq",
     );
     let made: Vec<MadeRow> = query
@@ -300,16 +287,19 @@ fn insert_messages(
         .bind::<Array<Text>, _>(column(rows, |post, _| post.content.as_str()))
         .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| post.reply_to))
         .bind::<Array<Timestamp>, _>(column(rows, |post, _| post.at))
+        .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.number).collect::<Vec<_>>())
+        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| Some(post.forward.as_ref()?.of)))
+        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |post, _| forward_sender(post)))
         .load(conn)?;
     let ids: HashMap<(ConversationId, i64), MessageId> =
         made.into_iter().map(|row| ((row.conversation_id, row.seq), row.id)).collect();
-    let id = |&(post, seq): &(&NewPost, i64)| ids.get(&(post.conversation, seq)).copied();
+    let id = |row: &Fresh<'_>| ids.get(&(row.post.conversation, row.seq)).copied();
     one_each(rows.iter().filter_map(id).collect(), rows)
 }
 
 fn insert_entries(
     conn: &mut PgConnection,
-    rows: &[(&NewPost, i64)],
+    rows: &[Fresh<'_>],
     ids: &[MessageId],
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
@@ -327,59 +317,5 @@ fn insert_entries(
         .bind::<Array<BigInt>, _>(ids)
         .bind::<Array<Timestamp>, _>(column(rows, |post, _| post.at))
         .execute(conn)?;
-    Ok(())
-}
-
-/// Stores the new heads.
-pub(super) fn raise_heads(
-    conn: &mut DbConn,
-    heads: &BTreeMap<TopicId, i64>,
-) -> Result<(), StoreError> {
-    match conn {
-        DbConn::Sqlite(conn) => {
-            for (&id, &head) in heads {
-                let topic = topics::table.find(id);
-                diesel::update(topic).set(topics::head.eq(head)).execute(conn)?;
-            }
-        }
-        DbConn::Postgres(_) if heads.is_empty() => {}
-        DbConn::Postgres(conn) => {
-            let query = diesel::sql_query(
-                "UPDATE topics SET head = r.head FROM UNNEST($1, $2) AS r (id, head) \
-                 WHERE topics.id = r.id",
-            );
-            query
-                .bind::<Array<BigInt>, _>(heads.keys().copied().collect::<Vec<_>>())
-                .bind::<Array<BigInt>, _>(heads.values().copied().collect::<Vec<_>>())
-                .execute(conn)?;
-        }
-    }
-    Ok(())
-}
-
-/// Moves each conversation's `updated_at` forward; a clock that went back moves none.
-pub(super) fn touch_conversations(
-    conn: &mut DbConn,
-    newest: &BTreeMap<ConversationId, NaiveDateTime>,
-) -> Result<(), StoreError> {
-    match conn {
-        DbConn::Sqlite(conn) => {
-            for (&id, &at) in newest {
-                let older = conversations::table.find(id).filter(conversations::updated_at.lt(at));
-                diesel::update(older).set(conversations::updated_at.eq(at)).execute(conn)?;
-            }
-        }
-        DbConn::Postgres(_) if newest.is_empty() => {}
-        DbConn::Postgres(conn) => {
-            let query = diesel::sql_query(
-                "UPDATE conversations SET updated_at = r.at FROM UNNEST($1, $2) AS r (id, at) \
-                 WHERE conversations.id = r.id AND updated_at < r.at",
-            );
-            query
-                .bind::<Array<BigInt>, _>(newest.keys().copied().collect::<Vec<_>>())
-                .bind::<Array<Timestamp>, _>(newest.values().copied().collect::<Vec<_>>())
-                .execute(conn)?;
-        }
-    }
     Ok(())
 }

@@ -21,6 +21,7 @@ diesel::table! {
         last_login -> Nullable<Timestamp>,
         date_joined -> Timestamp,
         credentials_changed_at -> Timestamp,
+        read_receipts -> Bool,
     }
 }
 
@@ -48,6 +49,7 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         expires_at -> Nullable<Timestamp>,
+        purpose -> Nullable<Text>,
     }
 }
 
@@ -108,6 +110,10 @@ diesel::table! {
         invite_link -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        posted -> BigInt,
+        deleted -> BigInt,
+        slow_mode_s -> BigInt,
+        search_key -> Text,
     }
 }
 
@@ -120,6 +126,11 @@ diesel::table! {
         muted_until -> Nullable<Timestamp>,
         joined_at -> Timestamp,
         read_seq -> BigInt,
+        read_at -> Nullable<Timestamp>,
+        read_number -> BigInt,
+        delivered_seq -> BigInt,
+        delivered_at -> Nullable<Timestamp>,
+        mentioned_seq -> BigInt,
     }
 }
 
@@ -137,6 +148,59 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
+        number -> BigInt,
+        forward_of -> Nullable<BigInt>,
+        forward_sender -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reactions (message_id, emoji, user_id) {
+        message_id -> BigInt,
+        emoji -> Text,
+        user_id -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    pins (message_id) {
+        message_id -> BigInt,
+        conversation_id -> BigInt,
+        pinned_by -> Nullable<BigInt>,
+        pinned_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    mentions (message_id, user_id) {
+        message_id -> BigInt,
+        user_id -> BigInt,
+        conversation_id -> BigInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    message_versions (message_id, version) {
+        message_id -> BigInt,
+        version -> BigInt,
+        content -> Text,
+        written_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    invites (id) {
+        id -> BigInt,
+        conversation_id -> BigInt,
+        token_hash -> Text,
+        created_by -> Nullable<BigInt>,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        max_uses -> Nullable<BigInt>,
+        uses -> BigInt,
+        revoked_at -> Nullable<Timestamp>,
     }
 }
 
@@ -184,6 +248,47 @@ diesel::table! {
         started_at -> Timestamp,
         seen_at -> Timestamp,
         has_layer -> Bool,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        place -> BigInt,
+        kind -> Text,
+        priority -> Text,
+        title -> Text,
+        message -> Text,
+        object_type -> Nullable<Text>,
+        object_id -> Nullable<Text>,
+        action_url -> Nullable<Text>,
+        facts -> Nullable<Text>,
+        actor_id -> Nullable<BigInt>,
+        group_key -> Nullable<Text>,
+        times -> BigInt,
+        is_quiet -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+        read_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    notification_preferences (user_id, kind) {
+        user_id -> BigInt,
+        kind -> Text,
+        loudness -> Text,
+    }
+}
+
+diesel::table! {
+    quiet_hours (user_id) {
+        user_id -> BigInt,
+        zone -> Text,
+        begins -> Integer,
+        ends -> Integer,
     }
 }
 
@@ -522,8 +627,19 @@ diesel::table! {
 
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(reactions -> messages (message_id));
+diesel::joinable!(reactions -> users (user_id));
+diesel::joinable!(pins -> messages (message_id));
+diesel::joinable!(pins -> conversations (conversation_id));
+diesel::joinable!(mentions -> messages (message_id));
+diesel::joinable!(mentions -> users (user_id));
+diesel::joinable!(message_versions -> messages (message_id));
+diesel::joinable!(invites -> conversations (conversation_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
+diesel::joinable!(notifications -> users (user_id));
+diesel::joinable!(notification_preferences -> users (user_id));
+diesel::joinable!(quiet_hours -> users (user_id));
 diesel::joinable!(profiles -> users (user_id));
 diesel::joinable!(client_settings -> users (user_id));
 diesel::joinable!(contacts -> users (person_id));
@@ -565,20 +681,28 @@ diesel::allow_tables_to_appear_in_same_query!(
     incident_images,
     incident_patients,
     incidents,
+    invites,
     journal,
     logins,
     maydays,
     memberships,
+    mentions,
+    message_versions,
     messages,
     nodes,
+    notification_preferences,
+    notifications,
     notices,
     order_crew,
     orders,
     par_timers,
     password_resets,
+    quiet_hours,
     patient_reads,
     people_online,
+    pins,
     profiles,
+    reactions,
     refresh_tokens,
     shifts,
     timeline,

@@ -9,7 +9,7 @@ use crate::ids::{ShiftId, UnitId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::shifts;
 use crate::models::store::DbConn;
-use crate::models::user;
+use crate::models::{order, user};
 use crate::protocol::views::PersonView;
 use crate::protocol::views::dispatch::ShiftView;
 
@@ -137,4 +137,13 @@ pub fn view(row: &Shift, user: PersonView) -> ShiftView {
         rest_until: row.rest_until,
         ended_at: row.ended_at,
     }
+}
+
+/// Whether someone is of a unit's crew: on shift on it, or named by the order that binds it.
+pub fn is_crew(conn: &mut DbConn, unit: UnitId, user: UserId) -> Result<bool, StoreError> {
+    if of_user(conn, user)?.is_some_and(|shift| shift.unit_id == unit) {
+        return Ok(true);
+    }
+    let bound = order::of_unit(conn, unit)?;
+    Ok(bound.is_some_and(|order| order.paramedic_id == Some(user)))
 }

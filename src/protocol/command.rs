@@ -3,7 +3,14 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod dispatch;
+pub mod fleet;
+pub mod inbox;
+pub mod look;
 pub mod people;
+pub mod rooms;
+pub mod search;
+pub mod talk;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +18,13 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
+use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
+use crate::protocol::command::inbox::{INBOX, InboxCommand};
+use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::rooms::{ROOMS, RoomCommand};
+use crate::protocol::command::search::Search;
+use crate::protocol::command::talk::{TALK, TalkCommand};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
@@ -141,11 +154,15 @@ pub struct ConversationCreate {
     pub client_id: Option<String>,
 }
 
-/// Change a conversation's title or description.
+/// Change a conversation; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ConversationChange {
     pub title: Option<String>,
     pub description: Option<String>,
+    /// Whether anyone signed in may find, read, join and speak; never for a direct one.
+    pub is_public: Option<bool>,
+    /// Seconds a member waits between two messages, up to 21,600; 0 for none.
+    pub slow_mode_s: Option<i64>,
     pub client_id: Option<String>,
 }
 
@@ -177,7 +194,31 @@ pub enum Command {
     ConversationChange(ConversationChange),
     ConversationJoin(Membership),
     ConversationLeave(Membership),
+    Talk(TalkCommand),
+    Room(RoomCommand),
+    Look(Look),
+    Inbox(InboxCommand),
     People(PeopleCommand),
+    Dispatch(Box<DispatchCommand>),
+    Search(Search),
+}
+
+impl From<TalkCommand> for Command {
+    fn from(command: TalkCommand) -> Self {
+        Self::Talk(command)
+    }
+}
+
+impl From<RoomCommand> for Command {
+    fn from(command: RoomCommand) -> Self {
+        Self::Room(command)
+    }
+}
+
+impl From<Look> for Command {
+    fn from(look: Look) -> Self {
+        Self::Look(look)
+    }
 }
 
 /// One row of [`COMMANDS`].
@@ -198,7 +239,8 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, PEOPLE];
+pub const COMMANDS: &[&[CommandRow]] =
+    &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH, INBOX];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {
@@ -217,6 +259,7 @@ const CONNECTION: &[CommandRow] = &[
 /// Conversations.
 #[rustfmt::skip]
 const CHAT: &[CommandRow] = &[
+    row("search", false, |raw| read_data(raw).map(Command::Search)),
     row("history", true, |raw| read_data(raw).map(Command::History)),
     row("conversation.list", false, |_| Ok(Command::ConversationList)),
     row("message.send", true, |raw| read_data(raw).map(Command::MessageSend)),

@@ -1,6 +1,9 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod dispatch;
+pub mod inbox;
 pub mod people;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -10,8 +13,12 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::dispatch::DispatchEvent;
+use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
+use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
 /// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
@@ -50,6 +57,7 @@ pub enum EventBody {
     ConversationRemoved {
         topic: Topic,
     },
+    Talk(TalkEvent),
     /// Ephemeral; gone after `expires_ms` unless repeated.
     Typing {
         user: PersonView,
@@ -67,8 +75,14 @@ pub enum EventBody {
         from: UserId,
         data: Option<Arc<RawValue>>,
     },
+    /// On a person's inbox: their notifications.
+    Inbox(InboxEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
+    /// On the boards.
+    Dispatch(Box<DispatchEvent>),
+    /// On a person's dashboard: its figures have changed.
+    Dashboard(DashboardView),
 }
 
 impl EventBody {
@@ -85,10 +99,14 @@ impl EventBody {
             Self::ConversationChanged(_) => "conversation.changed",
             Self::ConversationAdded(_) => "conversation.added",
             Self::ConversationRemoved { .. } => "conversation.removed",
+            Self::Talk(event) => event.name(),
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
+            Self::Inbox(event) => event.name(),
+            Self::Dashboard(_) => "dashboard",
             Self::People(event) => event.name(),
+            Self::Dispatch(event) => event.name(),
         }
     }
 }

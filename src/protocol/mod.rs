@@ -7,8 +7,11 @@
 pub mod close;
 pub mod command;
 pub mod dispatch;
+pub mod emoji;
 pub mod event;
 pub mod frame;
+pub mod mention;
+pub mod opaque;
 pub mod refusal;
 pub mod topic;
 pub mod views;

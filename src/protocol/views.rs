@@ -3,9 +3,14 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod dashboard;
 pub mod dispatch;
 pub mod hospitals;
+pub mod inbox;
 pub mod people;
+pub mod rooms;
+pub mod search;
+pub mod talk;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
@@ -13,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
+use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 
 /// A person, as others in a room see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -59,6 +65,18 @@ pub struct MessageView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub edited_at: Option<NaiveDateTime>,
     pub deleted: bool,
+    /// Present when it was forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded_from: Option<ForwardView>,
+    /// Members whom it mentions; absent for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<PersonView>,
+    /// Absent for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<ReactionView>,
+    /// Present while it is pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<PinView>,
 }
 
 /// What a member may do in a conversation, from most to least.
@@ -97,8 +115,11 @@ pub struct MemberView {
     #[serde(with = "clock::stamp")]
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: NaiveDateTime,
-    /// How far this member has read, as a journal position.
+    /// How far this member has read, as a journal position; 0 when they share no read receipts, or
+    /// the reader shares none.
     pub read_seq: i64,
+    /// How far events have reached a device of theirs, as a journal position.
+    pub delivered_seq: i64,
 }
 
 /// The kinds of conversation.
@@ -148,6 +169,8 @@ pub struct ConversationView {
     #[schema(value_type = Option<String>)]
     pub owner: Option<UserId>,
     pub is_public: bool,
+    /// Seconds a member waits between two messages; 0 for none. Those who keep it do not wait.
+    pub slow_mode_s: i64,
     #[serde(with = "clock::stamp")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: NaiveDateTime,
@@ -165,8 +188,14 @@ pub struct ConversationEntry {
     pub my_role: Option<MemberRole>,
     /// Messages by others after the reader's read mark.
     pub unread: i64,
+    /// How many of them mention the reader.
+    pub mentions: i64,
     /// How far the reader has read, as a journal position.
     pub read_seq: i64,
+    /// Until when the reader wants no notifications of it.
+    #[serde(with = "clock::stamp_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub muted_until: Option<NaiveDateTime>,
     /// The journal position of the newest event.
     pub head: i64,
     pub last_message: Option<MessageView>,
@@ -188,6 +217,14 @@ pub struct ChatSnapshot {
     pub members: Vec<MemberView>,
     pub member_count: i64,
     pub unread: i64,
+    /// How many of the unread messages mention the reader.
+    pub mentions: i64,
+    /// Until when the reader wants no notifications of it.
+    #[serde(with = "clock::stamp_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub muted_until: Option<NaiveDateTime>,
+    /// The pinned messages, the newest pin first.
+    pub pins: Vec<MessageView>,
 }
 
 /// A page of messages, oldest first.

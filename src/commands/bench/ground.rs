@@ -33,6 +33,7 @@ const UNLIMITED: &[(&str, &str)] = &[
     ("connects-per-second-per-address", "0"),
     ("frames-per-second", "0"),
     ("messages-per-second-per-user", "0"),
+    ("flood-messages", "0"),
 ];
 
 /// The name of the room with this number.
@@ -64,8 +65,7 @@ impl Ground {
         let mut ground = Self { folder, tokens: Vec::new() };
         let flags = BTreeMap::from([("database-url".to_owned(), ground.url())]);
         let config = Config::load(&flags, &|_| None, None).map_err(|fault| fault.to_string())?;
-        let options = StoreOptions { exclusive: false, ..StoreOptions::new(ground.url()) };
-        let store = Store::open(options).map_err(|fault| fault.to_string())?;
+        let store = ground.store()?;
         store.migrate().map_err(|fault| fault.to_string())?;
         let tokens = Tokens::new(TokenSettings {
             keys: config.token_keys(),
@@ -78,6 +78,19 @@ impl Ground {
             .write(|conn| populate(conn, &tokens, people.max(1), rooms))
             .map_err(|fault| fault.to_string())?;
         Ok(ground)
+    }
+
+    fn store(&self) -> Result<Store, String> {
+        let options = StoreOptions { exclusive: false, ..StoreOptions::new(self.url()) };
+        Store::open(options).map_err(|fault| fault.to_string())
+    }
+
+    /// Adds to its database, before it is served.
+    ///
+    /// # Errors
+    /// A sentence when the database fails.
+    pub fn fill(&self, work: impl FnOnce(&Store) -> Result<(), StoreError>) -> Result<(), String> {
+        work(&self.store()?).map_err(|fault| fault.to_string())
     }
 
     fn url(&self) -> String {

@@ -4,7 +4,9 @@
 //! **Never:** assertions about the product; those are the stories' own.
 
 pub mod browser;
+pub mod calls;
 pub mod child;
+pub mod dispatch;
 pub mod engines;
 pub mod history;
 pub mod people;

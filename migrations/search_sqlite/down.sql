@@ -1,0 +1,3 @@
+DROP TRIGGER message_search_gone;
+DROP TABLE message_search;
+DELETE FROM facts WHERE name = 'search.indexed';

@@ -1,0 +1,137 @@
+//! Deadlines that have come: orders nobody answered, maydays nobody answered, check-ins nobody
+//! made, diversions that end. All stand in the database, so a restart goes on where it was.
+
+use chrono::NaiveDateTime;
+
+use crate::actors::dispatch::alarms;
+use crate::actors::dispatch::fleet;
+use crate::actors::dispatch::ledger::What;
+use crate::actors::dispatch::notifier::Unheard;
+use crate::actors::dispatch::work::{Work, span};
+use crate::actors::lane::Fault;
+use crate::models::error::StoreError;
+use crate::models::mayday::{self, Mayday};
+use crate::models::order::{self, Order};
+use crate::models::par::{self, Timer};
+use crate::models::store::DbConn;
+use crate::models::timeline::NewEntry;
+use crate::models::{hospital, incident};
+use crate::protocol::dispatch::OrderState;
+
+/// Deadlines of a kind served in one transaction; the rest waits for the next look.
+const AT_ONCE: i64 = 200;
+
+/// Whether anything is due at `now`. Cheap: asked of a reader, before the writer is troubled.
+///
+/// # Errors
+/// When the database failed.
+pub fn is_due(conn: &mut DbConn, now: NaiveDateTime) -> Result<bool, StoreError> {
+    Ok(!mayday::due(conn, now, 1)?.is_empty()
+        || !order::due(conn, now, 1)?.is_empty()
+        || !par::due(conn, now, 1)?.is_empty()
+        || !hospital::diversions_over(conn, now)?.is_empty())
+}
+
+/// Serves what is due, maydays first.
+///
+/// # Errors
+/// When the database failed.
+pub fn sweep(work: &mut Work<'_>) -> Result<(), Fault> {
+    for due in mayday::due(work.conn, work.now, AT_ONCE)? {
+        repeat_mayday(work, due)?;
+    }
+    for due in order::due(work.conn, work.now, AT_ONCE)? {
+        press(work, due)?;
+    }
+    for due in par::due(work.conn, work.now, AT_ONCE)? {
+        miss_check_in(work, due)?;
+    }
+    for mut due in hospital::diversions_over(work.conn, work.now)? {
+        (due.diversion_reason, due.diversion_since) = (None, None);
+        (due.diversion_ends_at, due.diversion_by) = (None, None);
+        if due.retired_at.is_none() {
+            let detail = format!("{}: the diversion ended", due.name);
+            fleet::keep(work, due)?;
+            work.log(NewEntry { kind: "hospital.takes", detail, ..NewEntry::default() })?;
+        } else {
+            hospital::retire(work.conn, &due)?;
+        }
+    }
+    Ok(())
+}
+
+fn repeat_mayday(work: &mut Work<'_>, mut due: Mayday) -> Result<(), Fault> {
+    due.repeats += 1;
+    due.repeat_at = Some(work.now + span(work.settings.mayday_repeat));
+    due.nobody_heard = alarms::missed(work, &due);
+    mayday::update(work.conn, &due)?;
+    work.ledger.note(What::MaydayRepeated(due.id), None);
+    Ok(())
+}
+
+/// Presses for an answer to an order: again on the crew's devices, or before the dispatchers.
+fn press(work: &mut Work<'_>, mut due: Order) -> Result<(), Fault> {
+    if !due.is_open() || !due.state.is_unanswered() {
+        (due.repeat_at, due.escalate_at) = (None, None);
+        return Ok(order::update(work.conn, &due)?);
+    }
+    if due.repeat_at.is_some_and(|at| at <= work.now) {
+        due.repeats += 1;
+        due.repeat_at = Some(work.now + span(work.settings.order_repeat));
+        work.ledger.note(What::OrderRepeated(due.id), None);
+    }
+    if due.escalate_at.is_some_and(|at| at <= work.now) {
+        escalate(work, &mut due)?;
+    }
+    Ok(order::update(work.conn, &due)?)
+}
+
+fn escalate(work: &mut Work<'_>, due: &mut Order) -> Result<(), Fault> {
+    due.escalations += 1;
+    due.escalated_at = Some(work.now);
+    due.escalate_at = Some(work.now + span(work.settings.answer_within(due.priority)));
+    let first = due.state != OrderState::TimedOut;
+    due.state = OrderState::TimedOut;
+    due.nobody_heard = work.missed(Unheard {
+        alarm: "escalation",
+        id: due.id.0,
+        unit: Some(due.unit_id.0),
+        incident: Some(due.incident_id.0),
+    });
+    let entry = work.log(NewEntry {
+        incident: Some(due.incident_id),
+        unit: Some(due.unit_id),
+        order: Some(due.id),
+        kind: if first { "order.timed_out" } else { "order.escalated" },
+        detail: if due.nobody_heard { "nobody heard".to_owned() } else { String::new() },
+        ..NewEntry::default()
+    })?;
+    work.ledger.note(What::OrderEscalated(due.id), None);
+    work.ledger.note(What::IncidentChanged(due.incident_id), Some(entry));
+    Ok(())
+}
+
+fn miss_check_in(work: &mut Work<'_>, mut due: Timer) -> Result<(), Fault> {
+    let found = incident::by_id(work.conn, due.incident_id)?;
+    if found.is_none_or(|incident| incident.status.is_over()) {
+        due.due_at = None;
+        return Ok(par::save(work.conn, &due)?);
+    }
+    due.overdue_since = due.overdue_since.or(Some(work.now));
+    due.notices += 1;
+    due.due_at = Some(work.now + span(work.settings.par_repeat));
+    due.nobody_heard = work.missed(Unheard {
+        alarm: "check-in",
+        id: due.incident_id.0,
+        unit: None,
+        incident: Some(due.incident_id.0),
+    });
+    par::save(work.conn, &due)?;
+    if due.notices == 1 {
+        let (incident, kind) = (Some(due.incident_id), "par.overdue");
+        let entry = work.log(NewEntry { incident, kind, ..NewEntry::default() })?;
+        work.ledger.note(What::IncidentChanged(due.incident_id), Some(entry));
+    }
+    work.ledger.note(What::ParOverdue(due.incident_id), None);
+    Ok(())
+}
