@@ -11,7 +11,6 @@ use crate::ids::{ConversationId, MessageId, TopicId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
-use crate::models::posting;
 use crate::models::schema::{conversations, imported_rows, memberships, messages, topics, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::protocol::topic::Topic;
@@ -226,9 +225,18 @@ pub fn add_message(
     old: &OldMessage,
 ) -> Result<MessageId, StoreError> {
     let seq = journal::reserve(conn, topic, 1)?;
+    let taken_back = i64::from(old.deleted_at.is_some());
+    let number: i64 = diesel::update(conversations::table.find(old.conversation))
+        .set((
+            conversations::posted.eq(conversations::posted + 1),
+            conversations::deleted.eq(conversations::deleted + taken_back),
+        ))
+        .returning(conversations::posted)
+        .get_result(conn)?;
     let row = (
         messages::conversation_id.eq(old.conversation),
         messages::seq.eq(seq),
+        messages::number.eq(number),
         messages::sender_id.eq(old.sender),
         messages::message_type.eq(&old.message_type),
         messages::content.eq(&old.content),
@@ -262,11 +270,20 @@ pub fn settle_talk(
     newest: NaiveDateTime,
 ) -> Result<(), StoreError> {
     let head = journal::head(conn, topic)?.head;
+    let row = conversations::table.find(conversation);
+    let posted: i64 = row.select(conversations::posted).first(conn)?;
     let seats = memberships::table.filter(memberships::conversation_id.eq(conversation));
     diesel::update(seats.filter(memberships::read_seq.lt(head)))
-        .set(memberships::read_seq.eq(head))
+        .set((
+            memberships::read_seq.eq(head),
+            memberships::read_number.eq(posted),
+            memberships::delivered_seq.eq(head),
+        ))
         .execute(conn)?;
-    posting::touch_conversations(conn, &[(conversation, newest)].into())
+    diesel::update(row.filter(conversations::updated_at.lt(newest)))
+        .set(conversations::updated_at.eq(newest))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// The account of this name, exactly as written.
