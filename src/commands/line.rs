@@ -9,7 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, 
 
 use crate::commands::failure::Failure;
 use crate::commands::{
-    backup, bench, changepassword, createsuperuser, createuser, restore, send, serve, tail, token,
+    backup, bench, changepassword, createsuperuser, createuser, import_django, restore, send,
+    serve, tail, token,
 };
 use crate::config::{Config, SETTINGS, Setting};
 
@@ -37,6 +38,8 @@ pub enum Verb {
         test_paramedic; the password of each is switchboard-demo.\nRefused when the database has \
         other people in it. Doing it twice changes nothing.\n\nExample:\n  switchboard demo")]
     Demo,
+    /// Bring people, conversations and messages over from a Django database
+    ImportDjango(import_django::ImportDjango),
     /// Check every setting, and show what is in force and whether the database answers
     #[command(after_long_help = "Secrets are masked. Exits with 1 and names the setting and the \
         fix when something is wrong.\n\nExamples:\n  switchboard check\n  \

@@ -15,6 +15,7 @@ pub mod credential;
 pub mod demo;
 pub mod demo_talk;
 pub mod failure;
+pub mod import_django;
 pub mod line;
 pub mod local;
 pub mod logging;

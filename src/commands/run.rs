@@ -6,8 +6,8 @@ use crate::commands::failure::Failure;
 use crate::commands::line::{Line, Settings, Verb};
 use crate::commands::terminal::{one_line, tell};
 use crate::commands::{
-    backup, bench, changepassword, check, createsuperuser, createuser, demo, migrate, restore,
-    send, serve, tail, token,
+    backup, bench, changepassword, check, createsuperuser, createuser, demo, import_django,
+    migrate, restore, send, serve, tail, token,
 };
 use crate::config::parse::LogFormat;
 
@@ -58,6 +58,7 @@ fn with_settings(
         Verb::Backup(backup) => backup::run(&backup, &config),
         Verb::Restore(restore) => restore::run(&restore, &config),
         Verb::Demo => demo::run(&config),
+        Verb::ImportDjango(wish) => import_django::run(&wish, &config),
         Verb::Check => check::run(&config),
         Verb::Token(token) => token::run(&token, &config),
         Verb::Tail(tail) => tail::run(&tail, settings),

@@ -147,7 +147,13 @@ extern "SQL" {
 /// [`StoreError::Conflict`] when one names a user who is not there: then none is recorded.
 pub fn insert_many(conn: &mut DbConn, new: &[Attempt]) -> Result<Vec<AttemptId>, StoreError> {
     transaction(conn, |conn| match conn {
-        DbConn::Sqlite(conn) => Ok(insert_from_json(conn, new)?),
+        DbConn::Sqlite(conn) => {
+            let mut ids = Vec::with_capacity(new.len());
+            for chunk in new.chunks(ROWS_A_STATEMENT) {
+                ids.extend(insert_from_json(conn, chunk)?);
+            }
+            Ok(ids)
+        }
         DbConn::Postgres(conn) => {
             let mut ids = Vec::with_capacity(new.len());
             for chunk in new.chunks(ROWS_A_STATEMENT) {

@@ -61,6 +61,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-000028_create_notifications",
     "2026-11-28-000022_create_attachments",
     "2026-11-28-000031_create_dispatch",
+    "2026-11-28-000901_create_imported_rows",
     "2026-11-28-001901_create_profiles",
     "2026-11-28-001902_create_calls",
     "2026-11-28-001903_create_reports",

@@ -15,6 +15,10 @@ pub mod migrate;
 
 pub mod facts;
 
+pub mod foreign;
+
+pub mod imported;
+
 pub mod journal;
 
 pub mod user;

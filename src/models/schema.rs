@@ -725,6 +725,16 @@ diesel::joinable!(journal -> topics (topic_id));
 diesel::joinable!(conversations -> topics (topic_id));
 diesel::joinable!(conversations -> users (owner_id));
 diesel::joinable!(memberships -> conversations (conversation_id));
+diesel::table! {
+    imported_rows (origin, source_table, source_id) {
+        origin -> Text,
+        source_table -> Text,
+        source_id -> Text,
+        local_id -> BigInt,
+        imported_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(twin_sends -> messages (message_id));
@@ -788,6 +798,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     erasures,
     facts,
     hospitals,
+    imported_rows,
     incident_images,
     incident_patients,
     incidents,

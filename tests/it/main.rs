@@ -21,6 +21,7 @@ mod dispatch_orders;
 mod dispatch_random;
 mod dispatch_shift;
 mod hostile;
+mod import_django;
 mod limits;
 mod lobby;
 mod membership;
