@@ -223,8 +223,10 @@ impl Handler<Alarm> for Fanout {
 
     fn handle(&mut self, Alarm(alarm): Alarm, _: &mut Context<Self>) {
         with_floor(|floor| {
-            for session in floor.seats.sessions(&alarm.topic) {
-                if let Some(resident) = floor.residents.get(&session) {
+            for session in floor.seats.sessions(alarm.topic()) {
+                // A dialect says what it knows of the event itself, in its turn.
+                let resident = floor.residents.get(&session);
+                if let Some(resident) = resident.filter(|there| there.manner.dialect.is_none()) {
                     resident.outbox.push_ahead(alarm.frame.clone());
                 }
             }

@@ -11,7 +11,7 @@ use crate::ids::UserId;
 use crate::models::error::StoreError;
 use crate::models::schema::{profiles, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::user;
+use crate::models::{receipt, user};
 use crate::protocol::views::people::PrivacyView;
 
 /// A row of `profiles`, or what stands for a missing one.
@@ -80,7 +80,7 @@ impl Profile {
 pub fn of(conn: &mut DbConn, user: UserId) -> Result<Profile, StoreError> {
     let row = profiles::table.find(user).select(Profile::as_select()).first(conn).optional()?;
     // Whether receipts are shared is the account's: it is asked at each mark.
-    let show_read_receipts = user::shares_receipts(conn, user)?;
+    let show_read_receipts = receipt::is_shared_by(conn, user)?;
     Ok(Profile { show_read_receipts, ..row.unwrap_or_else(|| Profile::blank(user)) })
 }
 
@@ -130,7 +130,7 @@ pub fn save(conn: &mut DbConn, profile: &Profile, at: NaiveDateTime) -> Result<(
             profiles::updated_at.eq(at),
         ))
         .execute(conn)?;
-    user::share_receipts(conn, profile.user_id, profile.show_read_receipts)
+    receipt::share(conn, profile.user_id, profile.show_read_receipts)
 }
 
 /// Points a profile at another picture, or at none.

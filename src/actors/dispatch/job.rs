@@ -14,7 +14,7 @@ use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, done};
 use crate::actors::notifier::Notifier;
-use crate::actors::post::check_client_id;
+use crate::actors::post::{check_client_id, delivery};
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::UserId;
