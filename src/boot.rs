@@ -17,16 +17,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::actors::authenticate::Authenticator;
-use crate::actors::dispatch::notifier::LogNotifier;
+use crate::actors::dashboards::{self, Pulse};
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::housekeeping;
 use crate::actors::indexer;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
+use crate::actors::notifier::{LogNotifier, Notifier};
 use crate::actors::online::Online;
 use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::Throttles;
 use crate::auth::secret;
 use crate::auth::token::Tokens;
@@ -185,10 +187,12 @@ fn furnish(
     }
     let layer: Arc<dyn ChannelLayer> = Arc::new(Memory::new(ear));
     let epoch = store.epoch();
+    let notifier: Arc<dyn Notifier> = Arc::new(LogNotifier);
+    let told = Arc::clone(&notifier);
     // On SQLite there is no other process to tell.
     let node = (store.engine() == Engine::Postgres).then(|| node.to_owned());
     let (lane, writer) =
-        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer))
+        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer), told)
             .map_err(|fault| format!("the writer cannot start: {fault}"))?;
     authenticator.connect(lane.clone());
     let house = House {
@@ -197,11 +201,15 @@ fn furnish(
         exchange,
         layer,
         owners: Owners::default(),
+        started: Instant::now(),
+        pulse: Pulse::default(),
+        rounds: Rounds::default(),
+        presence: Arc::default(),
+        notifier,
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
         online: Online::new(config.presence_grace, node),
-        notifier: Arc::new(LogNotifier),
         draining: AtomicBool::new(false),
         epoch,
     };
@@ -260,6 +268,7 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
     let (stop, stopped) = watch::channel(Stop::NotAsked);
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
     watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
+    actix::spawn(dashboards::run(Arc::clone(&house), config.dashboard_every));
     actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
     actix::spawn(indexer::run(Arc::clone(&house), config.search_every));
     announce(&config, &addresses, certificate.is_some());

@@ -259,6 +259,15 @@ settings! {
     /// How often new messages are brought into the search index.
     search_every: Duration = "200ms", duration("10ms", "1m");
 
+    /// How long notifications are kept after they last changed.
+    notifications_keep: Duration = "90d", duration("1s", "3650d");
+    /// Most notifications kept of one person.
+    notifications_keep_rows: usize = "1000", count(1..=1_000_000);
+    /// In conversations with more members only mentions notify.
+    notify_members_max: usize = "200", count(0..=10_000);
+
+    /// Time between looks at the figures of dashboards; a socket is told at most once in it.
+    dashboard_every: Duration = "1s", duration("10ms", "1m");
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long "is typing" holds unless repeated.

@@ -113,6 +113,10 @@ ids! {
     ContactId,
     /// A recorded connection attempt.
     AttemptId,
+    /// A notification in someone's inbox.
+    NotificationId,
+    /// An opaque token that was issued.
+    ApiTokenId,
     /// An ambulance or other unit that takes orders.
     UnitId,
     /// An emergency: a call and all that follows from it.

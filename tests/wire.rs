@@ -3,8 +3,12 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/dashboard.rs"]
+mod dashboard;
 #[path = "wire/dispatch.rs"]
 mod dispatch;
+#[path = "wire/inbox.rs"]
+mod inbox;
 #[path = "wire/people.rs"]
 mod people;
 
@@ -242,7 +246,10 @@ fn events() -> Vec<Event> {
         | EventBody::Talk(_)
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) | EventBody::Dispatch(_) => (inbox.clone(), None),
+        EventBody::People(_)
+        | EventBody::Dispatch(_)
+        | EventBody::Inbox(_)
+        | EventBody::Dashboard(_) => (inbox.clone(), None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
         }
@@ -254,6 +261,8 @@ fn events() -> Vec<Event> {
         })
         .chain(people::events())
         .chain(dispatch::events())
+        .chain(inbox::events())
+        .chain(dashboard::events())
         .collect()
 }
 
@@ -313,7 +322,9 @@ fn every_server_frame_is_written_as_its_fixture_says() {
         let twice = written.insert(event.body.name().to_owned(), frame::event(&event));
         assert!(twice.is_none(), "two events are called {}", event.body.name());
     }
-    written.extend(replies().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    written.extend(
+        replies().into_iter().chain(inbox::replies()).map(|(name, text)| (name.to_owned(), text)),
+    );
     for fixture in fixtures(Direction::Server) {
         assert!(fixture.reads_as.is_none() && fixture.refused.is_none(), "{}", fixture.name);
         let text = written
@@ -333,6 +344,7 @@ fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
         include_str!("../src/protocol/event/dispatch.rs"),
         include_str!("../src/protocol/event/people.rs"),
         include_str!("../src/protocol/event/talk.rs"),
+        include_str!("../src/protocol/event/inbox.rs"),
     ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());

@@ -11,7 +11,7 @@ use crate::actors::mail::{Answer, ReplyTo, answer};
 use crate::actors::membership_commands as membership;
 use crate::actors::message_commands as messages;
 use crate::actors::people_commands;
-use crate::actors::post::{check_client_id, delivery};
+use crate::actors::post::check_client_id;
 use crate::actors::receipt_commands as receipts;
 use crate::actors::replay::Delta;
 use crate::actors::room_commands as rooms;
@@ -19,7 +19,6 @@ use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
 use crate::ids::UserId;
-use crate::layer::contract::Envelope;
 use crate::models::conversation::{self, Change, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
@@ -180,17 +179,7 @@ impl Job for CommandJob {
     fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
         match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
-            Ok(effect) => {
-                self.reply.send_with(Ok(effect.answer), &mut aftermath.replies);
-                let events: Vec<_> = effect.events.iter().map(delivery).collect();
-                if !events.is_empty() {
-                    aftermath.envelopes.push(Envelope::Events(events));
-                }
-                for (topic, user) in effect.unseated {
-                    let refusal = Refusal::forbidden("you are no longer a member here");
-                    aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });
-                }
-            }
+            Ok(effect) => effect.conclude(self.reply, aftermath),
         }
     }
 

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::actors::authenticate::Authenticator;
-use crate::actors::dispatch::notifier::Notifier;
+use crate::actors::dashboards::Pulse;
 use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
+use crate::actors::notifier::Notifier;
 use crate::actors::online::Online;
 use crate::actors::owners::Owners;
+use crate::actors::presence::SharedPresence;
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
 use crate::layer::contract::{ChannelLayer, Envelope, Whom};
@@ -47,6 +50,11 @@ pub struct Settings {
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
     pub dispatch: DispatchSettings,
+    pub notifications_keep: Duration,
+    /// Notifications kept of one person.
+    pub notifications_keep_rows: i64,
+    /// In conversations with more members only mentions notify.
+    pub notify_members_max: i64,
 }
 
 /// What every actor of this process shares.
@@ -56,13 +64,20 @@ pub struct House {
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
     pub owners: Owners,
+    /// When this process began.
+    pub started: Instant,
+    pub pulse: Pulse,
+    /// The rounds of housekeeping.
+    pub rounds: Rounds,
+    /// Who is here, on the topics that have presence.
+    pub presence: Arc<SharedPresence>,
+    /// Who is told of what nobody is connected to hear.
+    pub notifier: Arc<dyn Notifier>,
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,
     /// Who has a connection open.
     pub online: Online,
-    /// Is told of alarms that reached nobody.
-    pub notifier: Arc<dyn Notifier>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Names the database's history; changes when a backup is restored.

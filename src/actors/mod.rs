@@ -2,18 +2,22 @@
 //!
 //! **Never:** SQL text, HTTP types, status codes.
 
+pub mod announce;
 pub mod authenticate;
 pub mod authorize;
 pub mod chat_commands;
 pub mod chat_reads;
 pub mod contact_commands;
+pub mod dashboards;
 pub mod dispatch;
 pub mod dispatch_board;
 pub mod echo;
+pub mod effect_job;
 pub mod exchange;
 pub mod fanout;
 pub mod house;
 pub mod housekeeping;
+pub mod inbox_commands;
 pub mod indexer;
 pub mod join;
 pub mod lane;
@@ -23,6 +27,8 @@ pub mod mail;
 pub mod membership_commands;
 pub mod message_commands;
 pub mod notification_hub;
+pub mod notifier;
+pub mod notify;
 pub mod online;
 pub mod owners;
 pub mod people_commands;
@@ -32,10 +38,12 @@ pub mod presence;
 pub mod receipt_commands;
 pub mod recorder;
 pub mod replay;
+pub mod replay_inbox;
 pub mod replay_people;
 pub mod replay_talk;
 pub mod room_commands;
 pub mod room_supervisor;
+pub mod rounds;
 pub mod search_reads;
 pub mod seats;
 pub mod session;

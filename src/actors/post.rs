@@ -10,6 +10,7 @@ use crate::actors::authorize::{self, Admission};
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
+use crate::actors::notify::posts::{self, Said};
 use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -101,6 +102,8 @@ pub struct PostJob {
 struct Stored {
     acknowledged: Acknowledged,
     event: Option<Event>,
+    /// Notifications of this post and of those before it in the same batch.
+    notices: Vec<Event>,
 }
 
 impl PostJob {
@@ -218,9 +221,10 @@ impl Job for PostJob {
             Err(refusal) => Err(refusal.clone()),
         };
         self.reply.send_with(replied, &mut aftermath.replies);
-        if let Ok(Stored { event: Some(event), .. }) = outcome {
+        if let Ok(Stored { event: Some(event), notices, .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
             aftermath.envelopes.push(Envelope::Events(vec![delivery(&event)]));
+            aftermath.publish(&notices);
         }
     }
 
@@ -289,15 +293,47 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         }
     }
     let stored = message::post_many(conn, &rows)?;
-    for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
+    let mut notices = notices(conn, posts, &accepted, &known, &stored)?;
+    let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
+    for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
         let post = &mut *posts[index];
         let topic = known
             .get(&(post.topic.clone(), post.who.user))
             .and_then(|found| found.as_ref().ok())
             .map_or_else(|| post.topic.clone(), |found| found.admission.topic.clone());
         post.outcome = Some(conclude(topic, row, stored));
+        if let (true, Some(Ok(stored))) = (Some(order) == last, &mut post.outcome) {
+            stored.notices = std::mem::take(&mut notices);
+        }
     }
     Ok(())
+}
+
+/// Notifies of what was stored, once for all posts of the batch.
+fn notices(
+    conn: &mut DbConn,
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    known: &HashMap<(Topic, UserId), Result<Admitted, Refusal>>,
+    stored: &[Posted],
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    let said: Vec<Said<'_>> = accepted
+        .iter()
+        .zip(stored)
+        .filter_map(|(&index, stored)| {
+            let Posted::New(message) = stored else { return None };
+            let post = &posts[index];
+            let found = known.get(&(post.topic.clone(), post.who.user))?.as_ref().ok()?;
+            let Admission { conversation, topic, .. } = &found.admission;
+            let conversation = conversation.as_ref()?;
+            Some(Said { conversation, topic, message }).filter(Said::may_concern)
+        })
+        .collect();
+    if let (Some(post), false) = (posts.first(), said.is_empty()) {
+        posts::notify_of(conn, &post.house, &said, &mut events)?;
+    }
+    Ok(events)
 }
 
 fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admitted, Refusal>, StoreError> {
@@ -321,9 +357,11 @@ fn conclude(topic: Topic, row: NewPost, stored: Posted) -> Result<Stored, Refusa
                 at: row.at,
                 body: EventBody::MessageNew(view),
             }),
+            notices: Vec::new(),
         }),
         Posted::Repeat { id, seq } => {
-            Ok(Stored { acknowledged: Acknowledged { id, seq }, event: None })
+            let acknowledged = Acknowledged { id, seq };
+            Ok(Stored { acknowledged, event: None, notices: Vec::new() })
         }
         Posted::NoSuchReply => {
             Err(Refusal::field("data.reply_to", "a message of the same conversation"))

@@ -10,13 +10,15 @@ use crate::actors::chat_commands::{Effect, Noted, note};
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::actors::membership_commands::tell_inbox;
+use crate::actors::notify::{self, posts};
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
+use crate::models::notification::Which;
 use crate::models::store::DbConn;
-use crate::models::{journal, membership as rows, user};
+use crate::models::{journal, membership as rows, unread, user};
 use crate::protocol::command::ReadMark;
 use crate::protocol::command::talk::{DeliveredMark, ReceiptsShare};
 use crate::protocol::event::EventBody;
@@ -68,7 +70,13 @@ pub fn mark_read(
         let body = EventBody::Talk(TalkEvent::ConversationRead { topic, seq });
         tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?
     };
-    Ok(Effect::with_event(&Noted { seq }, event))
+    let mut effect = Effect::with_event(&Noted { seq }, event);
+    // What was read in the conversation needs no notification any more.
+    if unread::of(conn, conversation.id, who.user)?.messages == 0 {
+        let groups = posts::groups(conversation.id);
+        effect.events.extend(notify::read(conn, who.user, Which::Groups(&groups))?);
+    }
+    Ok(effect)
 }
 
 /// `delivered.mark`: everything up to a position has reached a device of theirs.

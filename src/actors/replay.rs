@@ -8,6 +8,7 @@ use chrono::NaiveDateTime;
 use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_inbox::InboxRows;
 use crate::actors::replay_people::PeopleRows;
 use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
@@ -90,6 +91,7 @@ struct Rows {
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
     talk: TalkRows,
+    inbox: InboxRows,
     own: PeopleRows,
 }
 
@@ -116,6 +118,7 @@ impl Rows {
             people: user::persons(conn, &people)?,
             conversations,
             talk: TalkRows::load(conn, entries)?,
+            inbox: InboxRows::load(conn, entries)?,
             own: PeopleRows::load(conn, topic, entries)?,
         })
     }
@@ -167,7 +170,10 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return self.talk.body(entry, delta).or_else(|| self.own.body(entry)),
+            _ => {
+                let talk = self.talk.body(entry, delta).or_else(|| self.own.body(entry));
+                return talk.or_else(|| self.inbox.body(entry));
+            }
         })
     }
 }

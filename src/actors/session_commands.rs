@@ -79,15 +79,7 @@ impl Session {
                 self.reply(reference, Some(topic), Ok(answer(&Unsubscribed { subscribed })));
             }
             (Command::AuthRefresh(renewal), _) => self.renew(who, reference, renewal, ctx),
-            (Command::ConversationList, _) => {
-                let lane = self.house.lane.clone();
-                let reading = async move {
-                    lane.read(move |conn| chat_reads::conversations(conn, &who))
-                        .await
-                        .map(|entries| answer(&entries))
-                };
-                self.reply_later(reference, None, reading, ctx);
-            }
+            (Command::ConversationList, _) => self.list_conversations(who, reference, ctx),
             (Command::People(question), _) if question.is_question() => {
                 let house = Arc::clone(&self.house);
                 let reading = async move {
@@ -132,6 +124,21 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn list_conversations(
+        &self,
+        who: Arc<Identity>,
+        reference: Option<Reference>,
+        ctx: &mut Context<Self>,
+    ) {
+        let lane = self.house.lane.clone();
+        let reading = async move {
+            lane.read(move |conn| chat_reads::conversations(conn, &who))
+                .await
+                .map(|entries| answer(&entries))
+        };
+        self.reply_later(reference, None, reading, ctx);
     }
 
     fn reply(

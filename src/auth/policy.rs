@@ -7,7 +7,7 @@ pub mod rules;
 
 use std::fmt::Write;
 
-use crate::auth::identity::{Identity, Role};
+use crate::auth::identity::{Carrier, Identity, Purpose, Role};
 use crate::ids::UserId;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::TopicKind;
@@ -53,6 +53,9 @@ pub enum Action {
     NameMember,
     Mute,
     TransferOwnership,
+    Notify,
+    Prefer,
+    SeeFigures,
     SeeProfile,
     SeeDetails,
     ChangeProfile,
@@ -112,6 +115,9 @@ impl Action {
         Self::NameMember,
         Self::Mute,
         Self::TransferOwnership,
+        Self::Notify,
+        Self::Prefer,
+        Self::SeeFigures,
         Self::SeeProfile,
         Self::SeeDetails,
         Self::ChangeProfile,
@@ -171,6 +177,9 @@ impl Action {
             Self::NameMember => "choose the nicknames of others",
             Self::Mute => "mute",
             Self::TransferOwnership => "hand over ownership",
+            Self::Notify => "notify people",
+            Self::Prefer => "change preferences",
+            Self::SeeFigures => "see the figures",
             Self::SeeProfile => "see the profile",
             Self::SeeDetails => "see the details",
             Self::ChangeProfile => "change the profile",
@@ -255,11 +264,24 @@ pub enum Who {
     AnyoneSignedIn,
     Role(Role),
     Relation(Relation),
+    /// A service whose token has this purpose.
+    Service(Purpose),
     Server,
+}
+
+/// The purpose of a service's token; a person has none.
+fn purpose(subject: Subject<'_>) -> Option<Purpose> {
+    match subject {
+        Subject::Person(Identity { carrier: Carrier::Service(purpose), .. }) => Some(*purpose),
+        _ => None,
+    }
 }
 
 impl Who {
     fn admits(self, subject: Subject<'_>, relation: Relation) -> bool {
+        if let Some(purpose) = purpose(subject) {
+            return self == Self::Service(purpose);
+        }
         match (self, subject) {
             (Self::AnyoneSignedIn, Subject::Person(_)) | (Self::Server, Subject::Server) => true,
             (Self::Role(role), Subject::Person(person)) => person.role == role,
@@ -273,6 +295,7 @@ impl Who {
             Self::AnyoneSignedIn => "anyone signed in".to_owned(),
             Self::Role(role) => format!("role {role}"),
             Self::Relation(relation) => format!("{relation:?}").to_lowercase(),
+            Self::Service(purpose) => format!("service {}", purpose.as_str()),
             Self::Server => "server".to_owned(),
         }
     }
@@ -378,9 +401,15 @@ fn wrong_role() -> Refusal {
 pub fn decide_role(roles: &[Role], subject: Subject<'_>) -> Result<(), Refusal> {
     match subject {
         Subject::Anyone => Err(Refusal::not_authenticated("sign in first")),
+        Subject::Person(_) if purpose(subject).is_some() => Err(wrong_role()),
         Subject::Person(person) if !roles.contains(&person.role) => Err(wrong_role()),
         Subject::Person(_) | Subject::Server => Ok(()),
     }
+}
+
+/// Whether a role alone, whoever has it, may do this.
+pub fn role_may(kind: TopicKind, action: Action, role: Role) -> bool {
+    allowed(kind, action).contains(&Who::Role(role))
 }
 
 /// The rules as the Markdown table of `docs/AUTHORIZATION.md`.
@@ -397,7 +426,6 @@ pub fn table() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::identity::Carrier;
     use crate::protocol::topic::KINDS;
 
     fn person(role: Role) -> Identity {
@@ -410,6 +438,10 @@ mod tests {
             login: None,
             expires_at: None,
         }
+    }
+
+    fn service(purpose: Purpose) -> Identity {
+        Identity { carrier: Carrier::Service(purpose), ..person(Role::Admin) }
     }
 
     fn code(kind: TopicKind, action: Action, role: Role, relation: Relation) -> Option<Code> {
@@ -446,6 +478,12 @@ mod tests {
                             "{kind:?} {action:?} {role} {relation:?}"
                         );
                         answers += 1;
+                    }
+                    for &purpose in Purpose::ALL {
+                        let wanted = says(&format!("service {}", purpose.as_str()));
+                        let service = service(purpose);
+                        let answer = decide(kind, action, Subject::Person(&service), relation);
+                        assert_eq!(answer.is_ok(), wanted, "{kind:?} {action:?} {purpose:?}");
                     }
                     let server = decide(kind, action, Subject::Server, relation);
                     assert_eq!(server.is_ok(), says("server"), "{kind:?} {action:?} server");
@@ -507,6 +545,16 @@ mod tests {
         assert_eq!(no.code, Code::Forbidden);
         assert_eq!(decide_role(&desk, Subject::Anyone).unwrap_err().code, Code::NotAuthenticated);
         assert_eq!(decide_role(&desk, Subject::Person(&person(Role::Admin))), Ok(()));
+    }
+
+    #[test]
+    fn a_service_of_an_admin_has_no_role_and_is_nobodys_self() {
+        let service = service(Purpose::Notify);
+        let subject = Subject::Person(&service);
+        assert_eq!(decide_role(&[Role::Admin], subject).unwrap_err().code, Code::Forbidden);
+        let read = decide(TopicKind::Inbox, Action::Read, subject, Relation::Oneself);
+        assert_eq!(read.unwrap_err().code, Code::NotFound);
+        assert!(decide(TopicKind::Admin, Action::Notify, subject, Relation::Stranger).is_ok());
     }
 
     #[test]

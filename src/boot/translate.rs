@@ -38,6 +38,9 @@ pub fn settings(config: &Config) -> Settings {
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
         dispatch: dispatch(config),
+        notifications_keep: config.notifications_keep,
+        notifications_keep_rows: wide(config.notifications_keep_rows),
+        notify_members_max: wide(config.notify_members_max),
     }
 }
 

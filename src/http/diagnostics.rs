@@ -179,6 +179,7 @@ impl CredentialView {
                 Carrier::Cookie => "cookie",
                 Carrier::Access => "access",
                 Carrier::Opaque => "opaque",
+                Carrier::Service(_) => "service",
             }),
             user: Some(who.user),
             username: Some(who.username.to_string()),

@@ -7,6 +7,7 @@ use crate::http::{
     accounts, chat, contacts, diagnostics, invites, members, messages, middleware, openapi,
     operations, pages, profiles, search, sessions, talk, tokens, upgrade,
 };
+use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,8 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] = &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, PEOPLE];
+pub const ROUTES: &[&[Route]] =
+    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, PEOPLE, NOTIFICATIONS, FIGURES];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -169,6 +171,41 @@ const PEOPLE: &[Route] = &[
     row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
 ];
 
+/// Dashboards, and what the clients of the older dashboard know; its own envelope of errors stands
+/// in `envelope.rs`.
+#[rustfmt::skip]
+const FIGURES: &[Route] = &[
+    row("GET", "/api/v1/dashboard", Access::SignedIn),
+    row("GET", "/api/v1/auth/profile", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/stats", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/agents", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/workflows", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/health", Access::SignedIn),
+    row("GET", "/api/v1/chat/member-conversations", Access::SignedIn),
+    row("POST", "/api/v1/chat/member-conversations", Access::SignedIn),
+    row("GET", "/api/v1/chat/member-conversations/{id}", Access::SignedIn),
+    row("POST", "/api/v1/chat/member-conversations/{id}/send_message", Access::SignedIn),
+];
+
+/// Notifications, and the tokens of services that make them.
+#[rustfmt::skip]
+const NOTIFICATIONS: &[Route] = &[
+    row("GET", "/api/v1/notifications", Access::SignedIn),
+    row("POST", "/api/v1/notifications", Access::Admin),
+    row("GET", "/api/v1/notifications/unread", Access::SignedIn),
+    row("POST", "/api/v1/notifications/read", Access::SignedIn),
+    row("DELETE", "/api/v1/notifications/read", Access::SignedIn),
+    row("POST", "/api/v1/notifications/seen", Access::SignedIn),
+    row("GET", "/api/v1/notifications/preferences", Access::SignedIn),
+    row("PATCH", "/api/v1/notifications/preferences", Access::SignedIn),
+    row("GET", "/api/v1/notifications/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/notifications/{id}", Access::SignedIn),
+    row("POST", "/api/v1/notifications/{id}/read", Access::SignedIn),
+    row("GET", "/api/v1/service-tokens", Access::Admin),
+    row("POST", "/api/v1/service-tokens", Access::Admin),
+    row("DELETE", "/api/v1/service-tokens/{id}", Access::Admin),
+];
+
 /// The methods that routes with this path have; none when no route has it.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
     let path = path.trim_end_matches('/');
@@ -212,6 +249,11 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool) {
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
+    dashboard::configure(cfg);
+    member_talks::configure(cfg);
+    monitoring::configure(cfg);
+    notifications::configure(cfg);
+    service_tokens::configure(cfg);
     talk::configure(cfg);
     invites::configure(cfg);
     pages::configure(cfg);
@@ -224,6 +266,7 @@ macro_rules! wrap {
     ($app:expr, $state:expr) => {
         $app.wrap($crate::http::middleware::cors(&$state.config))
             .wrap(actix_web::middleware::NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn($crate::http::envelope::wear))
             .wrap(actix_web::middleware::from_fn($crate::http::middleware::dress))
     };
 }

@@ -16,7 +16,7 @@ use crate::actors::echo::Echo;
 use crate::actors::recorder::Ticket;
 use crate::actors::session::{Opening, Start};
 use crate::actors::throttle::Place;
-use crate::auth::identity::Identity;
+use crate::auth::identity::{Carrier, Identity};
 use crate::clock;
 use crate::http::cookies;
 use crate::http::extract;
@@ -171,6 +171,10 @@ async fn decide(asked: &Asked<'_>, state: &State, credential: Option<Credential>
             return refuse(None, close, refusal);
         }
     };
+    if let Carrier::Service(_) = who.carrier {
+        let refusal = Refusal::forbidden("a service token opens no socket");
+        return refuse(Some(who), Close::NotAuthorized, refusal);
+    }
     if !row.roles.is_empty() && !row.roles.contains(&who.role) {
         let wanted: Vec<&str> = row.roles.iter().map(|role| role.as_str()).collect();
         let message = format!("role {} is not allowed here: {}", who.role, wanted.join(" or "));

@@ -57,6 +57,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-000001_create_notices",
     "2026-11-28-000016_extend_chat",
     "2026-11-28-000017_create_invites",
+    "2026-11-28-000028_create_notifications",
     "2026-11-28-000031_create_dispatch",
     "2026-11-28-001901_create_profiles",
     "2026-11-28-002001_index_messages": "search_sqlite" | "search_postgres",

@@ -48,6 +48,18 @@ pub mod search;
 
 pub mod answer;
 
+pub mod notification;
+
+pub mod preference;
+
+pub mod recipients;
+
+pub mod service_token;
+
+pub mod dashboard;
+
+pub mod dispatch_figures;
+
 pub mod attempt;
 
 pub mod statistics;

@@ -49,6 +49,7 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         expires_at -> Nullable<Timestamp>,
+        purpose -> Nullable<Text>,
     }
 }
 
@@ -247,6 +248,47 @@ diesel::table! {
         started_at -> Timestamp,
         seen_at -> Timestamp,
         has_layer -> Bool,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        place -> BigInt,
+        kind -> Text,
+        priority -> Text,
+        title -> Text,
+        message -> Text,
+        object_type -> Nullable<Text>,
+        object_id -> Nullable<Text>,
+        action_url -> Nullable<Text>,
+        facts -> Nullable<Text>,
+        actor_id -> Nullable<BigInt>,
+        group_key -> Nullable<Text>,
+        times -> BigInt,
+        is_quiet -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+        read_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    notification_preferences (user_id, kind) {
+        user_id -> BigInt,
+        kind -> Text,
+        loudness -> Text,
+    }
+}
+
+diesel::table! {
+    quiet_hours (user_id) {
+        user_id -> BigInt,
+        zone -> Text,
+        begins -> Integer,
+        ends -> Integer,
     }
 }
 
@@ -585,6 +627,9 @@ diesel::joinable!(message_versions -> messages (message_id));
 diesel::joinable!(invites -> conversations (conversation_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
+diesel::joinable!(notifications -> users (user_id));
+diesel::joinable!(notification_preferences -> users (user_id));
+diesel::joinable!(quiet_hours -> users (user_id));
 diesel::joinable!(profiles -> users (user_id));
 diesel::joinable!(client_settings -> users (user_id));
 diesel::joinable!(contacts -> users (person_id));
@@ -634,11 +679,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     message_versions,
     messages,
     nodes,
+    notification_preferences,
+    notifications,
     notices,
     order_crew,
     orders,
     par_timers,
     password_resets,
+    quiet_hours,
     patient_reads,
     people_online,
     pins,

@@ -5,6 +5,7 @@
 
 pub mod dispatch;
 pub mod fleet;
+pub mod inbox;
 pub mod look;
 pub mod people;
 pub mod rooms;
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
+use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::people::PeopleCommand;
 use crate::protocol::command::rooms::{ROOMS, RoomCommand};
@@ -195,6 +197,7 @@ pub enum Command {
     Talk(TalkCommand),
     Room(RoomCommand),
     Look(Look),
+    Inbox(InboxCommand),
     People(PeopleCommand),
     Dispatch(Box<DispatchCommand>),
     Search(Search),
@@ -236,7 +239,8 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH];
+pub const COMMANDS: &[&[CommandRow]] =
+    &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH, INBOX];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {

@@ -1,6 +1,7 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
 pub mod dispatch;
+pub mod inbox;
 pub mod people;
 pub mod talk;
 
@@ -13,9 +14,11 @@ use serde_json::value::RawValue;
 use crate::clock;
 use crate::ids::{MessageId, UserId};
 use crate::protocol::event::dispatch::DispatchEvent;
+use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::people::PeopleEvent;
 use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
+use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
 /// An event's `data`, with its `type` by [`EventBody::name`]. Journaled events carry a `seq`; the
@@ -72,10 +75,14 @@ pub enum EventBody {
         from: UserId,
         data: Option<Arc<RawValue>>,
     },
+    /// On a person's inbox: their notifications.
+    Inbox(InboxEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
     /// On the boards.
     Dispatch(Box<DispatchEvent>),
+    /// On a person's dashboard: its figures have changed.
+    Dashboard(DashboardView),
 }
 
 impl EventBody {
@@ -96,6 +103,8 @@ impl EventBody {
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Published { .. } => "topic.published",
+            Self::Inbox(event) => event.name(),
+            Self::Dashboard(_) => "dashboard",
             Self::People(event) => event.name(),
             Self::Dispatch(event) => event.name(),
         }

@@ -3,8 +3,10 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod dashboard;
 pub mod dispatch;
 pub mod hospitals;
+pub mod inbox;
 pub mod people;
 pub mod rooms;
 pub mod search;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::actors::dispatch::notifier::{Notifier, Unheard};
+use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
     alarms, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
@@ -13,7 +13,8 @@ use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, done};
-use crate::actors::post::{check_client_id, delivery};
+use crate::actors::notifier::Notifier;
+use crate::actors::post::check_client_id;
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::UserId;
@@ -176,16 +177,13 @@ impl Job for DispatchJob {
                 for alarm in outcome.events.iter().filter_map(alarm) {
                     aftermath.envelopes.insert(0, Envelope::Alarm(delivery(&alarm)));
                 }
-                let events: Vec<_> = outcome.events.iter().map(delivery).collect();
-                if !events.is_empty() {
-                    aftermath.envelopes.push(Envelope::Events(events));
-                }
+                aftermath.publish(&outcome.events);
                 for (topic, user) in outcome.unseated {
                     let refusal = Refusal::forbidden("you are no longer of this crew");
                     aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });
                 }
                 for unheard in &outcome.unheard {
-                    self.notifier.nobody_heard(unheard);
+                    unheard.hand_over(&*self.notifier);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The rules: who may do what, a table for each part of the house.
 
-use crate::auth::identity::Role;
+use crate::auth::identity::{Purpose, Role};
 use crate::auth::policy::{Action, Relation, Who};
 use crate::protocol::topic::TopicKind;
 
@@ -37,6 +37,7 @@ const UNIT_OR_SERVER: &[Who] =
     &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
 const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER, Who::Server];
 const KEEPERS_OR_PEER: &[Who] = &[PEER, ADMIN, OWNER];
+const NOTIFIERS: &[Who] = &[Who::Role(Role::Admin), Who::Service(Purpose::Notify), Who::Server];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
 pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, PEOPLE, DISPATCH];
@@ -84,12 +85,19 @@ const PERSONAL: &[Rule] = &[
     (TopicKind::Inbox, Action::Subscribe, &[ONESELF]),
     (TopicKind::Inbox, Action::Read, &[ONESELF]),
     (TopicKind::Inbox, Action::Publish, &[Who::Server]),
+    (TopicKind::Inbox, Action::MarkRead, &[ONESELF]),
+    (TopicKind::Inbox, Action::Delete, &[ONESELF]),
+    (TopicKind::Inbox, Action::Prefer, &[ONESELF]),
     (TopicKind::Dashboard, Action::Subscribe, &[ONESELF]),
     (TopicKind::Dashboard, Action::Read, &[ONESELF]),
     (TopicKind::Dashboard, Action::Publish, &[Who::Server]),
     (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Publish, &[Who::Server]),
+    (TopicKind::Admin, Action::Create, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Delete, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Notify, NOTIFIERS),
+    (TopicKind::Admin, Action::SeeFigures, &[Who::AnyoneSignedIn]),
 ];
 
 /// People: what they show, and to whom. Each person's entries stand under their inbox.
