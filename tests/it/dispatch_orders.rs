@@ -58,7 +58,13 @@ async fn confirmations_are_counted_for_each_of_the_crew_and_move_an_order_forwar
         let mut one = crew(&server, &mut dana, "A-1", "musu").await;
         let mut two = Crew::on(server.person_as("tamba", Role::Paramedic).await, &one.unit).await;
         let incident = dana.opens("MEDIUM").await;
+        let inbox = format!("inbox:{}", one.person.id);
+        one.socket.joins(&inbox).await;
         let order = dana.orders(&one.unit, &incident).await;
+        let notice = one.socket.hears("notification.new").await;
+        assert_eq!(notice["topic"], inbox);
+        let says = notice["data"].to_string();
+        assert!(says.contains("A-1") && !says.contains("Musa"), "{says}");
         let answer = json!({"order": order});
         assert_eq!(one.does("order.received", answer.clone()).await["state"], "delivered");
         assert_eq!(two.does("order.seen", answer.clone()).await["state"], "seen");

@@ -11,6 +11,7 @@ use crate::actors::dispatch::work::{
 };
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, answer};
+use crate::actors::notify::{Notice, notify};
 use crate::auth::identity::Role;
 use crate::auth::policy::{Action, Relation};
 use crate::ids::{OrderId, UnitId, UserId};
@@ -23,6 +24,7 @@ use crate::models::{shift, unit, user};
 use crate::protocol::command::dispatch::{IncidentAssign, IncidentReassign, IncidentRelease};
 use crate::protocol::dispatch::{OrderState, UnitStatus};
 use crate::protocol::topic::TopicKind;
+use crate::protocol::views::inbox::{ObjectView, Priority};
 
 /// What ordering a unit answers.
 #[derive(Debug, Serialize)]
@@ -150,14 +152,8 @@ fn give(
         },
     )?;
     unit::set_status(work.conn, unit.id, UnitStatus::Assigned, work.now)?;
-    for &user in &crew.users {
-        incident::note_read(work.conn, Some(incident.id), user, "order", work.now)?;
-    }
     incident.dispatcher_id = incident.dispatcher_id.or(work.who.id());
-    talk::add(work, incident, &crew.users)?;
-    if let Some(doer) = work.who.id() {
-        talk::add_dispatcher(work, incident, doer)?;
-    }
+    bring_in(work, incident, unit, &crew.users)?;
     let from = Some(unit.status.to_string());
     let to = Some(UnitStatus::Assigned.to_string());
     let (kind, detail) = match overridden {
@@ -173,6 +169,33 @@ fn give(
     work.ledger.note(What::UnitChanged(given.unit_id), None);
     work.ledger.note(What::IncidentChanged(given.incident_id), Some(entry));
     Ok(given)
+}
+
+/// Brings a crew into an incident: they see its patient, talk in its conversation, and find the
+/// order in their inboxes on every device.
+fn bring_in(
+    work: &mut Work<'_>,
+    incident: &Incident,
+    unit: &Unit,
+    crew: &[UserId],
+) -> Result<(), Fault> {
+    for &user in crew {
+        incident::note_read(work.conn, Some(incident.id), user, "order", work.now)?;
+    }
+    talk::add(work, incident, crew)?;
+    if let Some(doer) = work.who.id() {
+        talk::add_dispatcher(work, incident, doer)?;
+    }
+    let title = format!("{} is ordered to {}", unit.unit_number, incident.call_id);
+    // Inboxes are kept longer than orders: nothing of caller, patient or place goes there.
+    let message = format!("{} {}", incident.priority, incident.incident_type);
+    let notice = Notice {
+        priority: Priority::Urgent,
+        object: Some(ObjectView { kind: "incident".to_owned(), id: incident.id.to_string() }),
+        actor: work.who.id(),
+        ..Notice::new("assignment", title, message)
+    };
+    Ok(notify(work.conn, &notice, crew, &mut work.ledger.told)?)
 }
 
 /// `incident.assign`.

@@ -249,6 +249,8 @@ pub struct Aside {
 pub struct Ledger {
     notes: Vec<Note>,
     asides: Vec<Aside>,
+    /// Events whose journal entries are written already: notifications.
+    pub told: Vec<Event>,
     /// Who lost which topic.
     pub unseated: Vec<(Topic, UserId)>,
 }
@@ -276,6 +278,7 @@ impl Ledger {
     pub fn join(&mut self, part: Self) {
         self.notes.extend(part.notes);
         self.asides.extend(part.asides);
+        self.told.extend(part.told);
         self.unseated.extend(part.unseated);
     }
 
@@ -313,7 +316,9 @@ impl Ledger {
             let line = NewEntry { kind: body.name(), actor, entity, delta, created_at: at };
             told.push((topic, line, body));
         }
-        append_all(conn, told, at)
+        let mut events = self.told.clone();
+        events.extend(append_all(conn, told, at)?);
+        Ok(events)
     }
 }
 
