@@ -19,7 +19,7 @@ use crate::ids::{MessageId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
-use crate::models::{listing, message, receipt, user};
+use crate::models::{listing, message, receipt};
 use crate::protocol::command::older::{OlderCommand, Side};
 use crate::protocol::command::{MessageDelete, MessageSend, ReadMark};
 use crate::protocol::event::older::OlderEvent;

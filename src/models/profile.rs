@@ -9,9 +9,9 @@ use diesel::prelude::*;
 
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::receipt;
 use crate::models::schema::{profiles, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::{receipt, user};
 use crate::protocol::views::people::PrivacyView;
 
 /// A row of `profiles`, or what stands for a missing one.

@@ -314,13 +314,6 @@ const PEOPLE: &[CommandRow] = &[
     row("contact.unblock", false, |raw| about_people(raw, PeopleCommand::ContactUnblock)),
 ];
 
-fn about_calls<T: DeserializeOwned>(
-    raw: Option<&RawValue>,
-    command: fn(T) -> CallCommand,
-) -> Result<Command, Refusal> {
-    read_data(raw).map(command).map(Command::Call)
-}
-
 fn about_people<T: DeserializeOwned>(
     raw: Option<&RawValue>,
     command: fn(T) -> PeopleCommand,

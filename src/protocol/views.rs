@@ -116,6 +116,7 @@ pub struct MessageView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<PinView>,
     /// Files sent with it, in the sender's order; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<AttachmentView>,
 }
 

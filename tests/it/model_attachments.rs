@@ -70,7 +70,8 @@ fn posts(conn: &mut DbConn, sender: UserId, count: usize) -> Vec<MessageId> {
     let post = NewPost {
         conversation: room.id,
         topic: room.topic_id,
-        sender,
+        sender: Some(sender),
+        sender_name: None,
         client_id: None,
         message_type: "text".to_owned(),
         content: "look".to_owned(),

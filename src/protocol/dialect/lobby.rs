@@ -146,6 +146,7 @@ mod tests {
             reactions: Vec::new(),
             mentions: Vec::new(),
             pinned: None,
+            attachments: Vec::new(),
         };
         let body = EventBody::MessageNew(message);
         let event = Event { topic: Topic::room("lobby"), seq: Some(1), at: at(), body };
