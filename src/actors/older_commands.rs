@@ -70,6 +70,7 @@ pub fn perform(
 ) -> Result<Effect, Fault> {
     match command {
         OlderCommand::ReadTo { message } => read_to(conn, who, topic, *message, house),
+        OlderCommand::ReadAll => read_all(conn, who, topic, house),
         OlderCommand::DeleteOwn { id } => delete_own(conn, who, topic, *id),
         OlderCommand::SendTwice { .. } | OlderCommand::Seat { .. } => {
             Err(Refusal::new(Code::UnknownType, "not a command that writes").into())
@@ -121,6 +122,21 @@ fn read_to(
         effect.events.push(told(conversation, who.user, message));
     }
     Ok(effect)
+}
+
+/// Marks everything there is as read, and tells of it.
+fn read_all(
+    conn: &mut DbConn,
+    who: &Identity,
+    topic: &Topic,
+    house: &House,
+) -> Result<Effect, Fault> {
+    let (admission, _grant) = admit_for(conn, who, topic, Action::MarkRead)?;
+    let newest = listing::newest_until(conn, admission.conversation()?.id, i64::MAX)?;
+    match newest {
+        Some(newest) => read_to(conn, who, topic, Some(newest), house),
+        None => Ok(Effect::quiet(&Noted { seq: 0 })),
+    }
 }
 
 /// Takes one's own message back; another's is not there, whatever one may do with it otherwise.

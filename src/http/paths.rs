@@ -8,6 +8,7 @@ use crate::models::conversation::LOBBY;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::classroom::shapes::GENERAL;
 use crate::protocol::dialect::table::DialectKind;
+use crate::protocol::opaque;
 use crate::protocol::topic::Topic;
 
 /// The topics of a path: from what stands for `{key}` in it, and from who asks. The first is what
@@ -152,10 +153,25 @@ pub const PATHS: &[PathRow] = &[
         by_header(Serves::Lone(chat)),
         messenger(&[]),
     ]),
-    row("/ws/notifications", "/ws/notifications/", &[native(Serves::Lone(own_inbox), &[])]),
-    row("/ws/notifications/{key}", "/ws/notifications/7/", &[native(Serves::Lone(inbox), &[])]),
-    row("/ws/dashboard", "/ws/dashboard/", &[native(Serves::Lone(own_dashboard), &[])]),
-    row("/ws/dashboard/{key}", "/ws/dashboard/7/", &[native(Serves::Lone(dashboard), &[])]),
+    row("/ws/notifications", "/ws/notifications/", &[
+        by_header(Serves::Lone(own_inbox)),
+        native(Serves::Dialect(DialectKind::Notices, notices), &[]),
+    ]),
+    row("/ws/notifications/{key}", "/ws/notifications/7/", &[
+        by_header(Serves::Lone(inbox)),
+        classroom(DialectKind::SchoolNotices, school_notices),
+    ]),
+    row("/ws/dashboard", "/ws/dashboard/", &[
+        by_header(Serves::Lone(own_dashboard)),
+        Choice { admits: Admits::Anyone, ..native(Serves::Dialect(DialectKind::Figures, figures), &[]) },
+    ]),
+    row("/ws/dashboard/{key}", "/ws/dashboard/7/", &[
+        by_header(Serves::Lone(dashboard)),
+        classroom(DialectKind::SchoolBoard, school_board),
+    ]),
+    row("/ws/member-chat/{key}", "/ws/member-chat/00000002-0000-8000-8000-00000000002a/", &[
+        native(Serves::Dialect(DialectKind::MemberTalk, member_talk), &[]),
+    ]),
     row("/ws/dispatchers", "/ws/dispatchers/", &[native(Serves::Lone(board), &[Role::Dispatcher, Role::Admin])]),
     row("/ws/paramedic", "/ws/paramedic/", &[native(Serves::Lone(own_inbox), &[Role::Paramedic])]),
 ];
@@ -238,6 +254,29 @@ fn dashboard(key: &str, _: &Identity) -> Result<Topic, Close> {
 
 fn own_dashboard(_: &str, who: &Identity) -> Result<Topic, Close> {
     Ok(Topic::Dashboard(who.user))
+}
+
+fn notices(_: &str, who: &Identity) -> Result<Vec<Topic>, Close> {
+    Ok(vec![Topic::Inbox(who.user)])
+}
+
+fn school_notices(key: &str, who: &Identity) -> Result<Vec<Topic>, Close> {
+    inbox(key, who).map(|topic| vec![topic])
+}
+
+fn school_board(key: &str, who: &Identity) -> Result<Vec<Topic>, Close> {
+    dashboard(key, who).map(|topic| vec![topic])
+}
+
+/// Nobody in particular is greeted and has no figures of their own.
+fn figures(_: &str, who: &Identity) -> Result<Vec<Topic>, Close> {
+    Ok(if who.is_nobody() { Vec::new() } else { vec![Topic::Dashboard(who.user)] })
+}
+
+/// What names no conversation is not there, as another's is not.
+fn member_talk(key: &str, _: &Identity) -> Result<Vec<Topic>, Close> {
+    let id = opaque::conversation(key).ok_or(Close::NotYours)?;
+    Ok(vec![Topic::conversation(id)])
 }
 
 fn board(_: &str, _: &Identity) -> Result<Topic, Close> {

@@ -38,6 +38,8 @@ pub enum OlderCommand {
     SendTwice { send: MessageSend, side: Side },
     /// Everything up to this message has been read; without one, that something was.
     ReadTo { message: Option<MessageId> },
+    /// Everything there is has been read.
+    ReadAll,
     /// Takes one's own message back, whatever else one may do here.
     DeleteOwn { id: MessageId },
     /// Tells the room that another socket of someone is in it, or no longer.

@@ -4,8 +4,10 @@
 //! nowhere else. How to add one stands in `docs/decisions/0012-dialect-seam.md`.
 //! **Never:** actix, input or output, clocks, decisions, anything kept between two calls.
 
+pub mod bulletin;
 pub mod classroom;
 pub mod contract;
+pub mod dashboard;
 pub mod face;
 pub mod incoming;
 pub mod lobby;

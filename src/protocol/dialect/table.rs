@@ -1,7 +1,9 @@
 //! DIALECTS: every dialect there is, one row each.
 
+use crate::protocol::dialect::bulletin::{Board, Notifications};
 use crate::protocol::dialect::classroom::Classroom;
 use crate::protocol::dialect::contract::Dialect;
+use crate::protocol::dialect::dashboard::{Figures, MemberTalk, Notices};
 use crate::protocol::dialect::lobby::Lobby;
 use crate::protocol::dialect::messenger::Messenger;
 
@@ -41,6 +43,16 @@ dialects! {
     Classroom = Classroom { tells_arrivals: true }, "classroom";
     /// The one room of a school that everyone is in.
     ClassroomGeneral = Classroom { tells_arrivals: false }, "classroom general";
+    /// One's notifications, of the school.
+    SchoolNotices = Notifications, "school notifications";
+    /// One's dashboard, of the school.
+    SchoolBoard = Board, "school dashboard";
+    /// Figures that anyone may look at.
+    Figures = Figures, "figures";
+    /// One's notifications beside the figures.
+    Notices = Notices, "notices";
+    /// A talk between two members.
+    MemberTalk = MemberTalk, "member talk";
     /// Conversations with receipts and calls.
     Messenger = Messenger, "messenger";
 }
