@@ -130,7 +130,7 @@ fn sees_dispatch(role: Role) -> bool {
 }
 
 fn figures_of(role: Role, counted: &Counted, measured: &Measured) -> RoleFigures {
-    let server = sees_server(role).then(|| ServerFigures {
+    let server = sees_server(role).then_some(ServerFigures {
         connections: measured.connections,
         deliveries_per_second: measured.deliveries_per_second,
         attempts: counted.attempts.0,

@@ -34,7 +34,8 @@ pub fn seen_by(
         let shown = shown(who, standing, &profile);
         let is_own = *id == who.user;
         let told = |text: &str| if shown.details { text.to_owned() } else { String::new() };
-        if !is_own && !(shown.details && profile.show_phone_number) {
+        let may_call = shown.details && profile.show_phone_number;
+        if !is_own && !may_call {
             face.phone = None;
         }
         face.about = About {

@@ -1,6 +1,7 @@
 //! Looking for messages: who may look where, and what of a message is shown.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::lane::Fault;
@@ -63,11 +64,13 @@ fn show(
     let mut hits = Vec::with_capacity(ids.len());
     for view in ids.iter().filter_map(|id| views.remove(id)) {
         let home = view.conversation;
-        if !topics.contains_key(&home) {
-            let Some(found) = conversation::by_id(conn, home)? else { continue };
-            topics.insert(home, found.topic().to_string());
-        }
-        let topic = topics.get(&home).cloned().unwrap_or_default();
+        let topic = match topics.entry(home) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let Some(found) = conversation::by_id(conn, home)? else { continue };
+                unknown.insert(found.topic().to_string()).clone()
+            }
+        };
         let snippet = snippet(&view.content, query);
         hits.push(SearchHit { message: view, topic, snippet });
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -139,7 +139,6 @@ pub async fn continue_upload(
         let row = take_part(&working.house, row, fed).await?;
         if row.received_bytes < row.size_bytes { Ok(row) } else { join(&working, row).await }
     };
-    let body = body.map(|piece| piece.map(web::Bytes::from));
     let (pumped, taken) = state.intake.feed(body, left, work).await;
     let row = pumped.and(taken)?;
     Ok(web::Json(row.upload()))
