@@ -17,7 +17,7 @@ use crate::ids::MessageId;
 use crate::models::conversation::Conversation;
 use crate::models::message::{Forward, MessageRow, NewPost, Posted};
 use crate::models::store::DbConn;
-use crate::models::{mention, message, pin, reaction, user};
+use crate::models::{attachment, mention, message, pin, reaction, user};
 use crate::protocol::command::talk::{MessageForward, MessagePin, MessageReact};
 use crate::protocol::command::{MessageDelete, MessageEdit};
 use crate::protocol::emoji;
@@ -232,9 +232,12 @@ pub fn forward(
         forward: Some(Forward { of, sender }),
         at,
     };
-    let Some(Posted::New(view)) = message::post_many(conn, &[post])?.pop() else {
+    let Some(Posted::New(mut view)) = message::post_many(conn, &[post])?.pop() else {
         return Err(Refusal::internal().into());
     };
+    attachment::copy_to(conn, row.id, view.id, at)?;
+    view.attachments =
+        attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
     let done = Forwarded { id: view.id, seq: view.seq, topic: admission.topic.clone() };
     let said = Said { conversation: to, topic: &admission.topic, message: &view };
     let mut notices = Vec::new();

@@ -11,6 +11,7 @@ pub mod meter;
 pub mod reads;
 pub mod report;
 pub mod search;
+pub mod upload;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub enum Scenario {
     Stalled,
     /// Pages of a long history, unread counts and the list of 1,000 conversations
     Reads,
+    /// Memory while 100 MB are uploaded and downloaded
+    Upload,
     /// Searches among many messages; not part of `all`, for it takes minutes to fill
     Search,
     /// Every one of the above but `search`
@@ -151,6 +154,7 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         Scenario::Connect,
         Scenario::Stalled,
         Scenario::Reads,
+        Scenario::Upload,
     ];
     for scenario in each {
         if args.scenario == scenario || args.scenario == Scenario::All {
@@ -209,6 +213,7 @@ impl Bench<'_> {
             Scenario::Idle => (10_000, 1),
             Scenario::Connect => (2_000, 1),
             Scenario::Stalled => (20, 8),
+            Scenario::Upload => (1, 1),
             _ => (1_000, 8),
         };
         let conns = self.args.conns.map_or(conns, |conns| conns as usize);
@@ -231,6 +236,7 @@ impl Bench<'_> {
             Scenario::Idle => "idle",
             Scenario::Connect => "connect",
             Scenario::Reads => "reads",
+            Scenario::Upload => "upload",
             _ => "stalled",
         };
         let mut about = format!(
@@ -246,7 +252,7 @@ impl Bench<'_> {
             );
         }
         match self.scenario {
-            Scenario::Idle | Scenario::Connect | Scenario::Reads => {}
+            Scenario::Idle | Scenario::Connect | Scenario::Reads | Scenario::Upload => {}
             Scenario::Stalled => about.push_str(", as many stalled as reading"),
             _ => about.push_str(&format!(", {} in flight", load.window)),
         }
@@ -287,6 +293,7 @@ impl Bench<'_> {
                     Scenario::Idle => arrive::idle(server, ground, load).await,
                     Scenario::Connect => arrive::arrive(server, ground, load).await,
                     Scenario::Stalled => fanout::stalled(server, ground, load).await,
+                    Scenario::Upload => upload::upload(server, ground, load).await,
                     _ => fanout::fanout(server, ground, load).await,
                 })
                 .await;

@@ -89,6 +89,8 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     reports::Description::openapi,
     departure::Description::openapi,
     crate::http::attachments::Description::openapi,
+    crate::http::events::Description::openapi,
+    crate::http::docs_page::Description::openapi,
     dashboard::Described::openapi,
     member_talks::Described::openapi,
     monitoring::Described::openapi,

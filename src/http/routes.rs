@@ -174,7 +174,7 @@ const TALK: &[Route] = &[
     row("PUT", "/api/v1/receipts", Access::SignedIn),
 ];
 
-/// Files.
+/// Files, events without a socket, and the page that documents all of it.
 #[rustfmt::skip]
 const FILES: &[Route] = &[
     row("POST", "/api/v1/uploads", Access::SignedIn),
@@ -186,6 +186,10 @@ const FILES: &[Route] = &[
     row("DELETE", "/api/v1/attachments/{id}", Access::SignedIn),
     row("GET", "/api/v1/attachments/{id}/content", Access::SignedIn),
     row("GET", "/api/v1/attachments/{id}/thumbnail", Access::SignedIn),
+    row("GET", "/api/v1/topics/{topic}/events", Access::SignedIn),
+    row("GET", "/api/v1/docs", Access::Anyone),
+    row("GET", "/assets/docs.css", Access::Anyone),
+    row("GET", "/assets/docs.js", Access::Anyone),
 ];
 
 /// People: oneself and others.
@@ -310,6 +314,8 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     notifications::configure(cfg);
     service_tokens::configure(cfg);
     crate::http::attachments::configure(cfg);
+    crate::http::events::configure(cfg);
+    crate::http::docs_page::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
     pages::configure(cfg);

@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 
 use crate::actors::fanout::Fanout;
 use crate::actors::mail::SessionKey;
-use crate::actors::session::Session;
+use crate::actors::session::{Opening, Session};
 use crate::http::peer::Wire;
 use crate::http::routes;
 use crate::http::state::State;
@@ -36,6 +36,7 @@ use crate::http::upgrade::{self, Answer, HANDLER_PATIENCE, Open};
 use crate::http::{middleware, paths};
 use crate::protocol::refusal::Refusal;
 use crate::socket::io::{self, Io};
+use crate::socket::near_end::{self, NearEnd};
 use crate::socket::outbox::{Outbox, OutboxSettings};
 use crate::socket::wheel::{Wheel, WheelSettings};
 
@@ -66,6 +67,26 @@ struct Worker {
 
 thread_local! {
     static WORKER: OnceCell<Rc<Worker>> = const { OnceCell::new() };
+}
+
+impl Worker {
+    fn next_session(&self) -> SessionKey {
+        let number = self.sessions.get() + 1;
+        self.sessions.set(number);
+        SessionKey { worker: self.index, number }
+    }
+}
+
+/// Opens a session on this worker whose client is in this process; `None` on a thread that is no
+/// worker.
+pub fn open_within(opening: Opening, first_bytes: BytesMut) -> Option<NearEnd> {
+    let here = WORKER.with(|cell| cell.get().cloned())?;
+    let (far, near) = near_end::pair();
+    let outbox = Outbox::new(far, Rc::clone(&here.outbox));
+    here.wheel.register(&outbox);
+    let at = here.next_session();
+    Session::open(Arc::clone(&here.state.house), at, opening, outbox, first_bytes);
+    Some(near)
 }
 
 /// Hands out worker numbers and makes each worker's parts on its own thread.
@@ -257,9 +278,7 @@ where
             upgrade::open_echo(outbox, first_bytes, message_bytes);
         }
         Open::Session(opening) => {
-            let number = here.sessions.get() + 1;
-            here.sessions.set(number);
-            let at = SessionKey { worker: here.index, number };
+            let at = here.next_session();
             Session::open(Arc::clone(&here.state.house), at, *opening, outbox, first_bytes);
         }
     }

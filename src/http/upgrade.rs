@@ -292,7 +292,7 @@ fn path_of(head: &RequestHead) -> String {
 }
 
 /// Records and logs one attempt: one line and one row each.
-fn record(
+pub fn record(
     state: &State,
     mut attempt: Attempt,
     outcome: Result<(), (Option<i32>, String)>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_tls::accept::rustls_0_23::TlsStream;
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
 
@@ -29,6 +29,8 @@ pub enum Io {
     Plain(TcpStream),
     /// TLS over TCP; boxed, as it is a kilobyte.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A client within this process.
+    Within(Box<DuplexStream>),
 }
 
 impl From<TcpStream> for Io {
@@ -68,6 +70,9 @@ impl Io {
             Self::Tls(stream) => {
                 now_or_block(|cx| Pin::new(&mut **stream).poll_write_vectored(cx, slices))
             }
+            Self::Within(stream) => {
+                now_or_block(|cx| Pin::new(&mut **stream).poll_write_vectored(cx, slices))
+            }
         }
     }
 
@@ -77,7 +82,7 @@ impl Io {
     /// `WouldBlock` when some remain; otherwise the stream is dead.
     pub fn try_flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Plain(_) => Ok(()),
+            Self::Plain(_) | Self::Within(_) => Ok(()),
             Self::Tls(stream) => now_or_block(|cx| Pin::new(&mut **stream).poll_flush(cx)),
         }
     }
@@ -89,7 +94,7 @@ impl Io {
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.try_write(bytes),
-            Self::Tls(_) => self.try_write_vectored(&[IoSlice::new(bytes)]),
+            Self::Tls(_) | Self::Within(_) => self.try_write_vectored(&[IoSlice::new(bytes)]),
         }
     }
 
@@ -102,13 +107,14 @@ impl Io {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, slices),
+            Self::Within(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, slices),
         }
     }
 
     /// Ready when the TLS layer holds no byte back.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Plain(_) | Self::Within(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
         }
     }
@@ -144,6 +150,7 @@ impl Io {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Self::Within(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 
@@ -164,19 +171,20 @@ impl Io {
     /// Whether the kernel holds bytes from the peer that were not read yet.
     pub fn has_unread(&self) -> bool {
         let mut byte = [std::mem::MaybeUninit::uninit()];
-        matches!(SockRef::from(self.tcp()).peek(&mut byte), Ok(1..))
+        self.tcp().is_some_and(|tcp| matches!(SockRef::from(tcp).peek(&mut byte), Ok(1..)))
     }
 
     /// Makes the coming drop a reset: what the kernel still holds is thrown away.
     pub fn reset_on_drop(&self) {
         // A failure means the connection is gone already, which is what is wanted.
-        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+        let _ = self.tcp().map(|tcp| SockRef::from(tcp).set_linger(Some(Duration::ZERO)));
     }
 
-    fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Plain(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Within(_) => None,
         }
     }
 
@@ -190,6 +198,7 @@ impl Io {
             ready!(match self {
                 Self::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
                 Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, &mut buffer),
+                Self::Within(stream) => Pin::new(&mut **stream).poll_read(cx, &mut buffer),
             })?;
             take(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))

@@ -10,6 +10,7 @@ pub mod frames;
 pub mod inbound;
 pub mod io;
 pub mod loopback;
+pub mod near_end;
 pub mod outbox;
 pub mod pump;
 pub mod queue;

@@ -20,6 +20,7 @@ mod dispatch_offline;
 mod dispatch_orders;
 mod dispatch_random;
 mod dispatch_shift;
+mod fallback;
 mod hostile;
 mod import_django;
 mod limits;
