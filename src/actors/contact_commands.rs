@@ -153,7 +153,7 @@ fn forget(conn: &mut DbConn, who: &Identity, found: &Contact) -> Result<Effect, 
 /// other, and into more than a direct one nobody who keeps that to contacts.
 ///
 /// # Errors
-/// [`unreachable`], naming the first whom they may not.
+/// That of a person who cannot be reached, naming the first whom they may not bring.
 pub fn may_bring(
     conn: &mut DbConn,
     who: &Identity,

@@ -262,7 +262,7 @@ impl Intake {
         Ok(())
     }
 
-    /// One body into one object for [`Intake::pump`]'s other end; for parts of an upload.
+    /// One body into one object for whoever takes at the other end; for parts of an upload.
     ///
     /// # Errors
     /// Those of the body; `brought` has ended by then.
