@@ -187,8 +187,9 @@ impl Session {
         let mut frames = self.opening_frames(reference.as_ref(), &topic, &welcome.start);
         frames.extend(welcome.missed);
         let seq = welcome.seq;
-        let small = frames.iter().map(Bytes::len).sum::<usize>() < PACE_BYTES;
-        if small && welcome.missed_to >= seq && self.outbox.waiting_bytes() < PACE_BYTES {
+        let bytes = frames.iter().map(Bytes::len).sum::<usize>();
+        let fits = self.outbox.waiting_bytes() + bytes < pace_bytes(&self.outbox);
+        if fits && welcome.missed_to >= seq {
             for frame in frames {
                 self.outbox.push(frame);
             }
@@ -231,6 +232,12 @@ impl Handler<Joined> for Session {
     }
 }
 
+/// Bytes that may wait in this outbox before more of a replay is added: never so many that the
+/// replay itself would fill it.
+fn pace_bytes(outbox: &Outbox) -> usize {
+    PACE_BYTES.min(outbox.limit_bytes())
+}
+
 /// Feeds an outbox no faster than its client reads.
 struct Pace {
     outbox: Rc<Outbox>,
@@ -240,7 +247,7 @@ struct Pace {
 
 impl Pace {
     async fn push(&self, frame: Bytes) {
-        if self.outbox.waiting_bytes() + frame.len() > PACE_BYTES {
+        if self.outbox.waiting_bytes() + frame.len() > pace_bytes(&self.outbox) {
             self.outbox.drained().await;
         }
         self.outbox.push(frame);

@@ -182,6 +182,11 @@ impl Outbox {
         self.learn(Peer::SaidClose);
     }
 
+    /// Bytes that may wait before the outbox is full.
+    pub fn limit_bytes(&self) -> usize {
+        self.settings.waiting_bytes
+    }
+
     /// Bytes that have not left yet.
     pub fn waiting_bytes(&self) -> usize {
         self.queue.borrow().waiting_bytes()

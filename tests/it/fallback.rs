@@ -17,6 +17,9 @@ use crate::harness::server::Server;
 use crate::harness::socket::{PATIENCE, until};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// For stories in which one person says more than anyone would.
+const UNTHROTTLED: [(&str, &str); 3] =
+    [("frames_per_second", "0"), ("messages_per_second_per_user", "0"), ("flood_messages", "0")];
 
 /// One server-sent event.
 #[derive(Debug, Default, Clone)]
@@ -135,7 +138,7 @@ fn positions(page: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn a_stream_brings_what_a_socket_does_and_resumes_by_the_last_id() {
-    let server = Server::start().await;
+    let server = Server::start_with(&UNTHROTTLED).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut ada_1 = ada.connects().await;
     let room = ada_1.opens_room("general", &[&bob]).await;
@@ -346,11 +349,7 @@ async fn what_may_not_be_read_is_refused_with_a_status_and_limits_hold() {
 
 #[tokio::test]
 async fn a_stream_that_is_not_read_is_ended_and_resumes_by_its_last_id() {
-    let settings = [
-        ("outbox_bytes", "4KiB"),
-        ("frames_per_second", "0"),
-        ("messages_per_second_per_user", "0"),
-    ];
+    let settings = [&UNTHROTTLED[..], &[("outbox_bytes", "4KiB")]].concat();
     let server = Server::start_with(&settings).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut ada_1 = ada.connects().await;
