@@ -13,7 +13,7 @@ run:
 # For a quick run with SQLite and memory alone: cargo test
 test:
 	.ci/install-engines
-	REQUIRE_ENGINES=1 cargo test
+	RUST_BACKTRACE=0 REQUIRE_ENGINES=1 cargo test
 	$(MAKE) conformance
 
 # What CI runs: format, lints, docs, tests, conformance.
