@@ -52,3 +52,4 @@ pub mod switchboard;
 pub mod throttle;
 pub mod turn;
 pub mod twins;
+pub mod veil;
