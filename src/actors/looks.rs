@@ -12,9 +12,10 @@ use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
 use crate::ids::MessageId;
-use crate::models::membership::{self as rows, Mark};
+use crate::models::membership as rows;
+use crate::models::receipt::{self, Mark};
 use crate::models::store::DbConn;
-use crate::models::{discover, invite, pin, reaction, user, version};
+use crate::models::{discover, invite, pin, reaction, version};
 use crate::protocol::command::look::{Discover, Look};
 use crate::protocol::command::rooms::InviteToken;
 use crate::protocol::refusal::Refusal;
@@ -81,9 +82,9 @@ pub fn receipts(
     let (found, row, relation) = find_message(conn, who, topic, id)?;
     require(who, TopicKind::Chat, Action::ReadReceipts, relation)?;
     let mut reached =
-        |mark| rows::reached(conn, found.id, (mark, row.seq), row.sender_id, RECEIPTS_MAX);
+        |mark| receipt::reached(conn, found.id, (mark, row.seq), row.sender_id, RECEIPTS_MAX);
     let (delivered, read) = (reached(Mark::Delivered)?, reached(Mark::Read)?);
-    let read = user::shares_receipts(conn, who.user)?.then_some(read);
+    let read = receipt::is_shared_by(conn, who.user)?.then_some(read);
     Ok(Receipts { id, delivered, read })
 }
 

@@ -17,7 +17,7 @@ use crate::auth::policy::Action;
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
-use crate::models::{journal, membership as rows, user};
+use crate::models::{journal, membership as rows, receipt};
 use crate::protocol::command::ReadMark;
 use crate::protocol::command::talk::{DeliveredMark, ReceiptsShare};
 use crate::protocol::event::EventBody;
@@ -59,7 +59,7 @@ pub fn mark_read(
         return Ok(Effect::quiet(&Noted { seq: read_seq }));
     }
     let seq = mark.seq;
-    let event = if user::shares_receipts(conn, who.user)? && are_told(conn, conversation, house)? {
+    let event = if receipt::is_shared_by(conn, who.user)? && are_told(conn, conversation, house)? {
         let body = EventBody::ReadMarked { user: who.user, seq };
         let delta = Delta { seq: Some(seq), ..Delta::default() };
         let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
@@ -109,10 +109,10 @@ pub fn mark_delivered(
 /// A fault.
 pub fn share(conn: &mut DbConn, who: &Identity, wish: &ReceiptsShare) -> Result<Effect, Fault> {
     let sharing = ReceiptSharing { on: wish.on };
-    if user::shares_receipts(conn, who.user)? == wish.on {
+    if receipt::is_shared_by(conn, who.user)? == wish.on {
         return Ok(Effect::quiet(&sharing));
     }
-    user::share_receipts(conn, who.user, wish.on)?;
+    receipt::share(conn, who.user, wish.on)?;
     let body = EventBody::Talk(TalkEvent::ReceiptsShared(sharing));
     let delta = Delta { on: Some(wish.on), ..Delta::default() };
     let event = tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?;

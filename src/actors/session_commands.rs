@@ -18,6 +18,7 @@ use crate::actors::session_topics::Unsubscribed;
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::models::store::DbConn;
+use crate::protocol::command::look::Look;
 use crate::protocol::command::{self, AuthRefresh, Command};
 use crate::protocol::frame::{self, Reference};
 use crate::protocol::refusal::Refusal;
@@ -118,13 +119,7 @@ impl Session {
                 };
                 self.reply_later(reference, Some(topic), reading, ctx);
             }
-            (Command::Look(look), topic) => {
-                let (lane, asked) = (self.house.lane.clone(), topic.clone());
-                let reading = async move {
-                    lane.read(move |conn| looks::look(conn, &who, asked.as_ref(), &look)).await
-                };
-                self.reply_later(reference, topic, reading, ctx);
-            }
+            (Command::Look(look), topic) => self.look(who, topic, reference, look, ctx),
             (command, topic) => {
                 let seat = topic.as_ref().and_then(|topic| self.relation(topic));
                 let reply = self.reply_to(reference, topic.clone());
@@ -132,6 +127,22 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Answers a question from the database, beside whatever else goes on.
+    fn look(
+        &self,
+        who: Arc<Identity>,
+        topic: Option<Topic>,
+        reference: Option<Reference>,
+        look: Look,
+        ctx: &mut Context<Self>,
+    ) {
+        let (lane, asked) = (self.house.lane.clone(), topic.clone());
+        let reading = async move {
+            lane.read(move |conn| looks::look(conn, &who, asked.as_ref(), &look)).await
+        };
+        self.reply_later(reference, topic, reading, ctx);
     }
 
     /// Where an owner sends the answer to a request.

@@ -13,7 +13,7 @@ use crate::http::extract::{Body, Caller};
 use crate::http::rest::{Changed, chat_topic, client_id, in_body_words, path_id, perform};
 use crate::http::state::State;
 use crate::ids::MessageId;
-use crate::models::user;
+use crate::models::receipt;
 use crate::protocol::command::talk::{
     DeliveredMark, MessageForward, MessagePin, MessageReact, ReceiptsShare, TalkCommand,
 };
@@ -258,7 +258,7 @@ pub async fn show_sharing(
     who: Caller,
 ) -> Answered<web::Json<ReceiptSharing>> {
     let user = Arc::clone(&who.0).user;
-    let read = state.house.lane.read(move |conn| Ok(user::shares_receipts(conn, user)?));
+    let read = state.house.lane.read(move |conn| Ok(receipt::is_shared_by(conn, user)?));
     Ok(web::Json(ReceiptSharing { on: read.await? }))
 }
 

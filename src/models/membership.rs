@@ -11,8 +11,8 @@ use crate::ids::{ConversationId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::{memberships, messages, users};
 use crate::models::store::{DbConn, on_engine};
+use crate::models::receipt;
 use crate::models::user::{self, User};
-use crate::protocol::views::talk::ReceiptView;
 use crate::protocol::views::{MemberRole, MemberView};
 
 /// A member's role as stored. A name that is none of the three has the least power.
@@ -136,7 +136,7 @@ pub fn members(
             users::read_receipts,
         ))
         .load(conn)?;
-    let sees = user::shares_receipts(conn, reader)?;
+    let sees = receipt::is_shared_by(conn, reader)?;
     let view = |row: MemberColumns| {
         let (user, role, nickname, joined_at, read_seq, delivered_seq, shares) = row;
         let shown = user.id == reader || (sees && shares);
@@ -233,49 +233,6 @@ pub fn mark_delivered(
     let mark =
         (memberships::delivered_seq.eq(seq), memberships::delivered_at.eq(clock::now_naive()));
     Ok(diesel::update(behind).set(mark).execute(conn)? == 1)
-}
-
-/// Which mark a receipt is read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
-    Delivered,
-    /// Of those alone who share read receipts.
-    Read,
-}
-
-/// Up to `limit` members whose mark is at `seq` or beyond, `but` left out, by id.
-pub fn reached(
-    conn: &mut DbConn,
-    conversation: ConversationId,
-    (mark, seq): (Mark, i64),
-    but: Option<UserId>,
-    limit: i64,
-) -> Result<Vec<ReceiptView>, StoreError> {
-    let mut query = memberships::table
-        .inner_join(users::table)
-        .filter(memberships::conversation_id.eq(conversation))
-        .filter(memberships::user_id.ne(but.unwrap_or(UserId(0))))
-        .order(memberships::user_id)
-        .limit(limit)
-        .select((
-            users::id,
-            users::username,
-            users::display_name,
-            memberships::delivered_at,
-            memberships::read_at,
-        ))
-        .into_boxed();
-    query = match mark {
-        Mark::Delivered => query.filter(memberships::delivered_seq.ge(seq)),
-        Mark::Read => query.filter(memberships::read_seq.ge(seq)).filter(users::read_receipts),
-    };
-    type Columns = (UserId, String, String, Option<NaiveDateTime>, Option<NaiveDateTime>);
-    let rows: Vec<Columns> = query.load(conn)?;
-    let view = |(id, name, shown, delivered_at, read_at): Columns| ReceiptView {
-        user: user::named(id, name, shown),
-        at: if mark == Mark::Read { read_at } else { delivered_at },
-    };
-    Ok(rows.into_iter().map(view).collect())
 }
 
 /// Sets what a member is called here, empty for nothing; `false` when they are not in.

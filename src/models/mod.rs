@@ -39,6 +39,7 @@ pub mod mention;
 pub mod message;
 pub mod pin;
 pub mod reaction;
+pub mod receipt;
 pub mod unread;
 pub mod version;
 

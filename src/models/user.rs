@@ -236,21 +236,6 @@ pub fn persons(
     Ok(rows.iter().map(|user| (user.id, person(user))).collect())
 }
 
-/// Whether someone shares read receipts; `false` for nobody.
-pub fn shares_receipts(conn: &mut DbConn, id: UserId) -> Result<bool, StoreError> {
-    let found: Option<bool> =
-        users::table.find(id).select(users::read_receipts).first(conn).optional()?;
-    Ok(found.unwrap_or(false))
-}
-
-/// Sets whether someone shares read receipts.
-///
-/// # Errors
-/// `Missing` when there is no such account.
-pub fn share_receipts(conn: &mut DbConn, id: UserId, on: bool) -> Result<(), StoreError> {
-    one_row(diesel::update(users::table.find(id)).set(users::read_receipts.eq(on)).execute(conn)?)
-}
-
 /// A person's view from the three columns it is made of.
 pub fn named(id: UserId, username: String, display_name: String) -> PersonView {
     let display_name = if display_name.is_empty() { username.clone() } else { display_name };

@@ -5,11 +5,12 @@ use switchboard::ids::{MessageId, UserId};
 use switchboard::models::conversation::{self, Conversation, NewConversation};
 use switchboard::models::discover;
 use switchboard::models::invite::{self, NewInvite};
-use switchboard::models::membership::{self, Mark};
+use switchboard::models::membership;
 use switchboard::models::mention;
 use switchboard::models::message::{self, Forward, NewPost, Posted};
 use switchboard::models::pin;
 use switchboard::models::reaction;
+use switchboard::models::receipt::{self, Mark};
 use switchboard::models::store::{DbConn, Store};
 use switchboard::models::unread::{self, Unread};
 use switchboard::models::user::{self, NewUser};
@@ -149,12 +150,12 @@ fn only_members_are_mentioned_and_reading_clears_the_count() {
             let group = room(conn, "group", &[&anna, &ben]);
             let names = ["ben".to_owned(), "carl".to_owned(), "nobody".to_owned()];
             let found = mention::members_called(conn, group.id, &names).unwrap();
-            assert_eq!(found, [ben.clone()], "carl is no member");
+            assert_eq!(found, std::slice::from_ref(&ben), "carl is no member");
             let mentions = NewPost { mentions: found, ..post(&group, &anna, "@ben") };
             let one = said(conn, mentions.clone());
             said(conn, post(&group, &anna, "no one"));
             let two = said(conn, mentions);
-            assert_eq!(seen(conn, one.id).mentions, [ben.clone()]);
+            assert_eq!(seen(conn, one.id).mentions, std::slice::from_ref(&ben));
             assert_eq!(left(conn, &group, &ben), (3, 2));
             assert_eq!(left(conn, &group, &anna), (0, 0));
             assert_eq!(left(conn, &group, &carl), (0, 0), "no member");
@@ -283,7 +284,7 @@ fn marks_move_forward_and_say_whom_a_message_has_reached() {
             assert!(membership::mark_read(conn, group.id, carl.id, one.seq).unwrap());
             let reached = |conn: &mut DbConn, mark, seq| -> Vec<UserId> {
                 let wish = (mark, seq);
-                let list = membership::reached(conn, group.id, wish, Some(anna.id), 10).unwrap();
+                let list = receipt::reached(conn, group.id, wish, Some(anna.id), 10).unwrap();
                 assert!(list.iter().all(|receipt| receipt.at.is_some()));
                 list.into_iter().map(|receipt| receipt.user.id).collect()
             };
@@ -295,7 +296,7 @@ fn marks_move_forward_and_say_whom_a_message_has_reached() {
                 list.iter().map(|member| member.read_seq).collect()
             };
             assert_eq!(marks(conn, anna), [0, 0, one.seq]);
-            user::share_receipts(conn, carl.id, false).unwrap();
+            receipt::share(conn, carl.id, false).unwrap();
             let none: [UserId; 0] = [];
             assert_eq!(reached(conn, Mark::Read, one.seq), none);
             assert_eq!(marks(conn, anna), [0, 0, 0]);

@@ -1,0 +1,73 @@
+//! Receipts: whom messages have reached, read from the marks of members, and who shares theirs.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::ids::{ConversationId, UserId};
+use crate::models::error::StoreError;
+use crate::models::schema::{memberships, users};
+use crate::models::store::DbConn;
+use crate::models::user;
+use crate::protocol::views::talk::ReceiptView;
+
+/// Whether someone shares read receipts, as everyone does who has not said otherwise.
+pub fn is_shared_by(conn: &mut DbConn, id: UserId) -> Result<bool, StoreError> {
+    let found: Option<bool> =
+        users::table.find(id).select(users::read_receipts).first(conn).optional()?;
+    Ok(found.unwrap_or(true))
+}
+
+/// Sets whether someone shares read receipts.
+///
+/// # Errors
+/// `Missing` when there is no such account.
+pub fn share(conn: &mut DbConn, id: UserId, on: bool) -> Result<(), StoreError> {
+    let account = users::table.find(id);
+    match diesel::update(account).set(users::read_receipts.eq(on)).execute(conn)? {
+        0 => Err(StoreError::Missing),
+        _ => Ok(()),
+    }
+}
+
+/// Which mark a receipt is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    Delivered,
+    /// Of those alone who share read receipts.
+    Read,
+}
+
+/// Up to `limit` members whose mark is at `seq` or beyond, `but` left out, by id.
+pub fn reached(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    (mark, seq): (Mark, i64),
+    but: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<ReceiptView>, StoreError> {
+    let mut query = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::conversation_id.eq(conversation))
+        .filter(memberships::user_id.ne(but.unwrap_or(UserId(0))))
+        .order(memberships::user_id)
+        .limit(limit)
+        .select((
+            users::id,
+            users::username,
+            users::display_name,
+            memberships::delivered_at,
+            memberships::read_at,
+        ))
+        .into_boxed();
+    query = match mark {
+        Mark::Delivered => query.filter(memberships::delivered_seq.ge(seq)),
+        Mark::Read => query.filter(memberships::read_seq.ge(seq)).filter(users::read_receipts),
+    };
+    type Columns = (UserId, String, String, Option<NaiveDateTime>, Option<NaiveDateTime>);
+    let rows: Vec<Columns> = query.load(conn)?;
+    let view = |(id, name, shown, delivered_at, read_at): Columns| ReceiptView {
+        user: user::named(id, name, shown),
+        at: if mark == Mark::Read { read_at } else { delivered_at },
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
