@@ -17,16 +17,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
-use crate::actors::dispatch::notifier::LogNotifier;
+use crate::actors::chores;
+use crate::actors::dashboards::{self, Pulse};
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::housekeeping;
 use crate::actors::indexer;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
+use crate::actors::notifier::{LogNotifier, Notifier};
 use crate::actors::online::Online;
 use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::Throttles;
 use crate::auth::secret;
 use crate::auth::token::Tokens;
@@ -34,6 +37,7 @@ use crate::boot::translate::{limits, narrow, settings, token_settings, transport
 use crate::clock;
 use crate::config::Config;
 use crate::http::hashing::Hashing;
+use crate::http::intake::Intake;
 use crate::http::server::{self, Workers};
 use crate::http::state::State;
 use crate::http::tls::Certificate;
@@ -42,6 +46,7 @@ use crate::layer::memory::Memory;
 use crate::metrics;
 use crate::models::facts;
 use crate::models::store::{Engine, Store, StoreOptions};
+use crate::objects::store::Objects;
 use crate::socket::census;
 
 /// How old another node's heartbeat may be for it to count as live.
@@ -185,10 +190,12 @@ fn furnish(
     }
     let layer: Arc<dyn ChannelLayer> = Arc::new(Memory::new(ear));
     let epoch = store.epoch();
+    let notifier: Arc<dyn Notifier> = Arc::new(LogNotifier);
+    let told = Arc::clone(&notifier);
     // On SQLite there is no other process to tell.
     let node = (store.engine() == Engine::Postgres).then(|| node.to_owned());
     let (lane, writer) =
-        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer))
+        Lane::start(store, config.write_batch, Arc::clone(&exchange), Arc::clone(&layer), told)
             .map_err(|fault| format!("the writer cannot start: {fault}"))?;
     authenticator.connect(lane.clone());
     let house = House {
@@ -196,12 +203,17 @@ fn furnish(
         lane,
         exchange,
         layer,
+        objects: Objects::new(config.attachments_folder())?,
         owners: Owners::default(),
+        started: Instant::now(),
+        pulse: Pulse::default(),
+        rounds: Rounds::default(),
+        presence: Arc::default(),
+        notifier,
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
-        online: Online::new(config.presence_grace, node),
-        notifier: Arc::new(LogNotifier),
+        online: Arc::new(Online::new(config.presence_grace, node)),
         draining: AtomicBool::new(false),
         lobby: OnceCell::new(),
         epoch,
@@ -256,13 +268,16 @@ pub async fn start(config: Config, options: ServeOptions) -> Result<Running, Str
         config: Arc::clone(&config),
         tokens,
         hashing: Hashing::new(config.hashing_threads),
+        intake: Intake::new(&config),
         metrics: install_metrics(),
         addresses: addresses.as_slice().into(),
     };
     let (stop, stopped) = watch::channel(Stop::NotAsked);
     let server = serve_http(&state, listeners, certificate.as_ref(), stopped)?;
     watch_over(&house, &owners_arbiter, config.watchdog, stop.clone());
+    actix::spawn(dashboards::run(Arc::clone(&house), config.dashboard_every));
     actix::spawn(housekeeping::run(Arc::clone(&house), node.clone()));
+    actix::spawn(chores::run(Arc::clone(&house)));
     actix::spawn(indexer::run(Arc::clone(&house), config.search_every));
     announce(&config, &addresses, certificate.is_some());
     Ok(Running { house, addresses, certificate, server, stop, writer, node, owners_arbiter })

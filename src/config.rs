@@ -17,8 +17,8 @@ use std::time::Duration;
 use crate::config::load::{ConfigError, Given, Source};
 use crate::config::network::Network;
 use crate::config::parse::{
-    LogFormat, addresses, cores, count, duration, hosts, key, keys, log_format, networks, optional,
-    origins, path, rate, size, switch, text, url,
+    LogFormat, addresses, cores, count, duration, hosts, key, keys, log_format, media_types,
+    networks, optional, origins, path, rate, size, switch, text, url,
 };
 
 /// One row of [`SETTINGS`].
@@ -258,11 +258,46 @@ settings! {
     /// Most connection attempts kept.
     attempts_keep_rows: usize = "100000", count(1..=100_000_000);
 
+    /// The folder of uploaded files; beside the database when absent.
+    attachments_url: Option<String> = "",
+        optional(url(&["file://"], "file:///var/lib/switchboard/attachments"));
+    /// Largest file that may be uploaded.
+    attachment_max_size: usize = "100MiB", size(1024..=100 << 30);
+    /// What may be uploaded, by what the bytes are; empty is anything.
+    attachment_types: Vec<String> = "", media_types();
+    /// Most files sent with one message.
+    attachments_per_message: usize = "10", count(1..=100);
+    /// What one person may have uploaded and not sent yet.
+    uploads_waiting_size: usize = "1GiB", size(1024..=1 << 40);
+    /// How long an upload that is not gone on with, or not sent, is kept.
+    uploads_keep: Duration = "24h", duration("10ms", "365d");
+    /// Uploads taken at once; beyond it clients are told to wait.
+    uploads_at_once: usize = "16", count(1..=1_000);
+    /// How long an upload may bring nothing before it is cut.
+    upload_stall: Duration = "30s", duration("10ms", "1h");
+    /// Largest picture, in pixels, of which a thumbnail is made; decoding takes four bytes a pixel.
+    picture_max_pixels: usize = "32000000", count(1..=1_000_000_000);
+    /// Pictures decoded at once.
+    picture_threads: usize = "1", count(1..=64);
+
+    /// Whether the messages of an erased account are removed with it, or stay as nobody's.
+    erasure_removes_messages: bool = "false", switch();
     /// How often new messages are brought into the search index.
     search_every: Duration = "200ms", duration("10ms", "1m");
 
+    /// How long notifications are kept after they last changed.
+    notifications_keep: Duration = "90d", duration("1s", "3650d");
+    /// Most notifications kept of one person.
+    notifications_keep_rows: usize = "1000", count(1..=1_000_000);
+    /// In conversations with more members only mentions notify.
+    notify_members_max: usize = "200", count(0..=10_000);
+
+    /// Time between looks at the figures of dashboards; a socket is told at most once in it.
+    dashboard_every: Duration = "1s", duration("10ms", "1m");
     /// How long someone counts as present after their last connection ended.
     presence_grace: Duration = "15s", duration("0s", "1h");
+    /// How long a call rings before it is missed.
+    call_ring: Duration = "45s", duration("10ms", "10m");
     /// How long "is typing" holds unless repeated.
     typing_ttl: Duration = "6s", duration("10ms", "10m");
     /// How long an order of priority CRITICAL may go unanswered before dispatchers are told.

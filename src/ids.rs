@@ -111,10 +111,22 @@ ids! {
     TopicId,
     /// What a person has noted about another: contact, favorite, block.
     ContactId,
+    /// A call in a conversation.
+    CallId,
+    /// What someone brought before the admins.
+    ReportId,
     /// A recorded connection attempt.
     AttemptId,
+    /// A notification in someone's inbox.
+    NotificationId,
+    /// An opaque token that was issued.
+    ApiTokenId,
     /// An ambulance or other unit that takes orders.
     UnitId,
+    /// A file, from its first byte on.
+    AttachmentId,
+    /// A piece of an upload in several requests.
+    PartId,
     /// An emergency: a call and all that follows from it.
     IncidentId,
     /// A hospital that takes patients.

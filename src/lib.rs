@@ -6,6 +6,7 @@
 //! | floor | rooms | what lives there |
 //! | --- | --- | --- |
 //! | 1 | `ids`, `clock`, `metrics`, `config`, `socket` | typed ids, time, counters, settings, RFC 6455 on a raw stream |
+//! | 1 | `objects` | bytes at rest: files that were uploaded |
 //! | 2 | `protocol` | what is said: topics, frames, commands, events, refusals, close codes |
 //! | 3 | `auth`, `layer` | who, and may they; what travels between processes |
 //! | 4 | `models` | what is: Diesel on SQLite and PostgreSQL |
@@ -28,5 +29,6 @@ pub mod ids;
 pub mod layer;
 pub mod metrics;
 pub mod models;
+pub mod objects;
 pub mod protocol;
 pub mod socket;

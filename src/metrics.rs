@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -29,6 +30,12 @@ macro_rules! make {
         metrics::describe_counter!($name, $doc.trim());
         metrics::counter!($name)
     }};
+    (Tally, $name:literal, $doc:literal) => {
+        Tally::new(make!(Counter, $name, $doc))
+    };
+    (Timing, $name:literal, $doc:literal) => {
+        Timing::new(make!(Histogram, $name, $doc))
+    };
     (Gauge, $name:literal, $doc:literal) => {{
         metrics::describe_gauge!($name, $doc.trim());
         metrics::gauge!($name)
@@ -37,6 +44,67 @@ macro_rules! make {
         metrics::describe_histogram!($name, $doc.trim());
         metrics::histogram!($name)
     }};
+}
+
+/// A counter that this process reads too.
+pub struct Tally {
+    counter: Counter,
+    total: AtomicU64,
+}
+
+impl Tally {
+    fn new(counter: Counter) -> Self {
+        Self { counter, total: AtomicU64::new(0) }
+    }
+
+    /// Counts `by` more.
+    pub fn increment(&self, by: u64) {
+        self.counter.increment(by);
+        self.total.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// How many were counted since the start of the process.
+    pub fn get(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+}
+
+/// A histogram of seconds whose mean this process reads too.
+pub struct Timing {
+    histogram: Histogram,
+    count: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Timing {
+    fn new(histogram: Histogram) -> Self {
+        Self { histogram, count: AtomicU64::new(0), micros: AtomicU64::new(0) }
+    }
+
+    /// Takes one measure, in seconds.
+    pub fn record(&self, seconds: f64) {
+        self.histogram.record(seconds);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "durations are positive, and a cast saturates"
+        )]
+        let micros = (seconds * 1_000_000.0) as u64;
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// How many measures were taken since the start of the process.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Their mean in milliseconds; 0 before the first.
+    pub fn mean_ms(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let (micros, count) = (self.micros.load(Ordering::Relaxed) as f64, self.count() as f64);
+        if count == 0.0 { 0.0 } else { micros / count / 1_000.0 }
+    }
 }
 
 macro_rules! metrics_table {
@@ -66,17 +134,21 @@ metrics_table! {
     /// Messages stored and acknowledged.
     messages_acked: Counter = "switchboard_messages_acked_total";
     /// Events handed to listeners, once for each listener.
-    deliveries: Counter = "switchboard_deliveries_total";
+    deliveries: Tally = "switchboard_deliveries_total";
     /// Resumed subscriptions whose missed events were all there.
     replays_recovered: Counter = "switchboard_replays_recovered_total";
     /// Resumed subscriptions that had to start from a snapshot.
     replays_lost: Counter = "switchboard_replays_lost_total";
     /// Sockets closed because they read too slowly.
-    outbox_overflows: Counter = "switchboard_outbox_overflows_total";
+    outbox_overflows: Tally = "switchboard_outbox_overflows_total";
     /// Panics caught.
     panics: Counter = "switchboard_panics_total";
     /// Connection attempts that were not recorded because too many waited.
     attempts_dropped: Counter = "switchboard_attempts_dropped_total";
+    /// Notifications put into inboxes, those that grew among them.
+    notifications: Counter = "switchboard_notifications_total";
+    /// Notifications and alarms that nobody was connected to hear.
+    notifications_unheard: Counter = "switchboard_notifications_unheard_total";
     /// Alarms that reached nobody who could answer.
     alarms_unheard: Counter = "switchboard_alarms_unheard_total";
     /// Times the layer between nodes was lost.
@@ -90,13 +162,13 @@ metrics_table! {
     /// Commands written in one transaction.
     writer_batch: Histogram = "switchboard_writer_batch_commands";
     /// Seconds a transaction of the writer takes, from begin to the end of commit.
-    commit_seconds: Histogram = "switchboard_commit_seconds";
+    commit_seconds: Timing = "switchboard_commit_seconds";
     /// Listeners reached by one published event.
     fan_out: Histogram = "switchboard_fan_out_listeners";
     /// Seconds a password check takes, without its wait for a thread.
     hashing_seconds: Histogram = "switchboard_hashing_seconds";
     /// Seconds a REST request takes.
-    request_seconds: Histogram = "switchboard_request_seconds";
+    request_seconds: Timing = "switchboard_request_seconds";
 }
 
 static HANDLE: OnceLock<Handle> = OnceLock::new();

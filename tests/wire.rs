@@ -3,8 +3,14 @@
 //! A client's fixture says what its frame is read as, or how it is refused; a server's is exactly
 //! what the encoder writes. No command and no event is without one.
 
+#[path = "wire/calls.rs"]
+mod calls;
+#[path = "wire/dashboard.rs"]
+mod dashboard;
 #[path = "wire/dispatch.rs"]
 mod dispatch;
+#[path = "wire/inbox.rs"]
+mod inbox;
 #[path = "wire/people.rs"]
 mod people;
 
@@ -15,13 +21,14 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use switchboard::ids::{ConversationId, MessageId, UnitId, UserId};
+use switchboard::ids::{AttachmentId, ConversationId, MessageId, UnitId, UserId};
 use switchboard::protocol::command;
 use switchboard::protocol::event::talk::TalkEvent;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
 use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
+use switchboard::protocol::views::attachment::AttachmentView;
 use switchboard::protocol::views::positions::PositionView;
 use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
 use switchboard::protocol::views::{
@@ -150,6 +157,21 @@ fn message() -> MessageView {
         mentions: Vec::new(),
         reactions: Vec::new(),
         pinned: None,
+        attachments: Vec::new(),
+    }
+}
+
+fn attachment() -> AttachmentView {
+    AttachmentView {
+        id: AttachmentId(71),
+        name: "roof.jpg".into(),
+        content_type: "image/jpeg".into(),
+        size: 48_213,
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        width: Some(1_600),
+        height: Some(1_200),
+        url: "/api/v1/attachments/71/content".into(),
+        thumbnail_url: Some("/api/v1/attachments/71/thumbnail".into()),
     }
 }
 
@@ -211,7 +233,7 @@ fn events() -> Vec<Event> {
         ..message()
     };
     let bodies = [
-        EventBody::MessageNew(message()),
+        EventBody::MessageNew(MessageView { attachments: vec![attachment()], ..message() }),
         EventBody::MessageEdited(edited),
         EventBody::MessageDeleted { id: MessageId(311), by },
         EventBody::ReadMarked { user: UserId(3), seq: 1299 },
@@ -261,7 +283,12 @@ fn events() -> Vec<Event> {
         | EventBody::Talk(_)
         | EventBody::ConversationChanged(_) => (chat.clone(), Some(1300)),
         // Parts with a file of their own have their places there.
-        EventBody::People(_) | EventBody::Dispatch(_) => (inbox.clone(), None),
+        EventBody::People(_)
+        | EventBody::Call(_)
+        | EventBody::Report(_)
+        | EventBody::Dispatch(_)
+        | EventBody::Inbox(_)
+        | EventBody::Dashboard(_) => (inbox.clone(), None),
         EventBody::Positions { .. } => (Topic::Positions, None),
         EventBody::Typing { .. } | EventBody::Presence { .. } | EventBody::Published { .. } => {
             (chat.clone(), None)
@@ -276,6 +303,9 @@ fn events() -> Vec<Event> {
         })
         .chain(people::events())
         .chain(dispatch::events())
+        .chain(inbox::events())
+        .chain(dashboard::events())
+        .chain(calls::events())
         .collect()
 }
 
@@ -335,7 +365,9 @@ fn every_server_frame_is_written_as_its_fixture_says() {
         let twice = written.insert(event.body.name().to_owned(), frame::event(&event));
         assert!(twice.is_none(), "two events are called {}", event.body.name());
     }
-    written.extend(replies().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    written.extend(
+        replies().into_iter().chain(inbox::replies()).map(|(name, text)| (name.to_owned(), text)),
+    );
     for fixture in fixtures(Direction::Server) {
         assert!(fixture.reads_as.is_none() && fixture.refused.is_none(), "{}", fixture.name);
         let text = written
@@ -355,6 +387,9 @@ fn no_event_is_left_out_and_each_has_its_type_on_the_wire() {
         include_str!("../src/protocol/event/dispatch.rs"),
         include_str!("../src/protocol/event/people.rs"),
         include_str!("../src/protocol/event/talk.rs"),
+        include_str!("../src/protocol/event/inbox.rs"),
+        include_str!("../src/protocol/event/call.rs"),
+        include_str!("../src/protocol/event/report.rs"),
     ];
     let named = sources.map(|source| source.matches(" => \"").count());
     assert_eq!(events().len(), named.iter().sum::<usize>());

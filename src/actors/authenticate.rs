@@ -12,6 +12,7 @@ use crate::clock;
 use crate::ids::{LoginId, UserId};
 use crate::layer::contract::Whom;
 use crate::models::login::{self, Login};
+use crate::models::service_token;
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
 use crate::protocol::refusal::Refusal;
@@ -271,9 +272,20 @@ fn by_hash(conn: &mut DbConn, hash: &str, carrier: Carrier) -> Result<(Arc<Ident
             let ends = login.expires_at.min(login.ends_at);
             (Some(login), user, Some(ends))
         }
-        _ => login::by_api_token(conn, hash)?.ok_or_else(signed_out)?,
+        _ => match login::by_api_token(conn, hash)? {
+            Some(found) => found,
+            None => return service(conn, hash),
+        },
     };
     active(&user, login.as_ref())?;
     let identity = Identity { expires_at: ends, ..identity(&user, carrier, login.as_ref()) };
     Ok((Arc::new(identity), 0))
+}
+
+/// The identity of a service: its maker's account, with what its purpose opens alone.
+fn service(conn: &mut DbConn, hash: &str) -> Result<(Arc<Identity>, i64), Fault> {
+    let (user, purpose, ends) = service_token::by_hash(conn, hash)?.ok_or_else(signed_out)?;
+    active(&user, None)?;
+    let carrier = Carrier::Service(purpose);
+    Ok((Arc::new(Identity { expires_at: ends, ..identity(&user, carrier, None) }), 0))
 }

@@ -12,15 +12,15 @@ use crate::actors::membership_commands as membership;
 use crate::actors::message_commands as messages;
 use crate::actors::older_commands;
 use crate::actors::people_commands;
-use crate::actors::post::{check_client_id, delivery};
+use crate::actors::post::check_client_id;
 use crate::actors::receipt_commands as receipts;
 use crate::actors::replay::Delta;
+use crate::actors::report_commands;
 use crate::actors::room_commands as rooms;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
 use crate::ids::UserId;
-use crate::layer::contract::Envelope;
 use crate::models::conversation::{self, Change, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, NewEntry};
@@ -113,6 +113,7 @@ impl CommandJob {
                 change_conversation(conn, who, self.topic()?, change)
             }
             Command::ConversationJoin(_) => membership::join(conn, who, self.topic()?),
+            Command::Report(command) => report_commands::perform(conn, who, command),
             Command::People(command) => people_commands::perform(conn, who, command),
             Command::ConversationLeave(_) => membership::leave(conn, who, self.topic()?),
             Command::Older(older) => {
@@ -184,17 +185,7 @@ impl Job for CommandJob {
     fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
         match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
-            Ok(effect) => {
-                self.reply.send_with(Ok(effect.answer), &mut aftermath.replies);
-                let events: Vec<_> = effect.events.into_iter().map(delivery).collect();
-                if !events.is_empty() {
-                    aftermath.envelopes.push(Envelope::Events(events));
-                }
-                for (topic, user) in effect.unseated {
-                    let refusal = Refusal::forbidden("you are no longer a member here");
-                    aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });
-                }
-            }
+            Ok(effect) => effect.conclude(self.reply, aftermath),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::identity::Identity;
 use crate::clock;
+use crate::ids::{UnitId, UserId};
 use crate::models::{incident, order};
 use crate::protocol::command::Command;
 use crate::protocol::command::dispatch::DispatchCommand;
@@ -29,7 +30,7 @@ pub struct DispatchBoard {
     sweeping: bool,
 }
 
-own_topics!(DispatchBoard, DispatchBoard::log_reader);
+own_topics!(DispatchBoard, DispatchBoard::log_reader, DispatchBoard::log_leaving);
 
 impl DispatchBoard {
     /// An owner with nothing in memory yet.
@@ -64,28 +65,40 @@ impl DispatchBoard {
 
     /// Logs that someone was sent patients' data with a snapshot or replay.
     fn log_reader(&mut self, who: &Identity, topic: &Topic, ctx: &mut Context<Self>) {
-        let way = match topic {
-            Topic::Board => "board",
-            Topic::Unit(_) => "unit",
-            _ => return,
-        };
-        let (user, username) = (who.user, who.username.to_string());
-        let (house, topic) = (Arc::clone(&self.switchboard.house), topic.clone());
+        match *topic {
+            Topic::Board => self.log_reading(who.user, None, "board", ctx),
+            Topic::Unit(unit) => self.log_reading(who.user, Some(unit), "unit", ctx),
+            _ => {}
+        }
+    }
+
+    /// Logs that someone no longer looks at the board.
+    fn log_leaving(&mut self, user: UserId, topic: &Topic, ctx: &mut Context<Self>) {
+        if *topic == Topic::Board {
+            self.log_reading(user, None, incident::BOARD_LEFT, ctx);
+        }
+    }
+
+    fn log_reading(
+        &self,
+        reader: UserId,
+        unit: Option<UnitId>,
+        way: &'static str,
+        ctx: &mut Context<Self>,
+    ) {
+        let house = Arc::clone(&self.switchboard.house);
         let logging = async move {
-            house
-                .lane
-                .write(move |conn| {
-                    let at = clock::now_naive();
-                    let bound = match topic {
-                        Topic::Unit(unit) => match order::of_unit(conn, unit)? {
-                            Some(order) => Some(order.incident_id),
-                            None => return Ok(()),
-                        },
-                        _ => None,
-                    };
-                    Ok(incident::note_read(conn, bound, user, &username, way, at)?)
-                })
-                .await
+            let log = house.lane.write(move |conn| {
+                let bound = match unit {
+                    Some(unit) => match order::of_unit(conn, unit)? {
+                        Some(order) => Some(order.incident_id),
+                        None => return Ok(()),
+                    },
+                    None => None,
+                };
+                Ok(incident::note_read(conn, bound, reader, way, clock::now_naive())?)
+            });
+            log.await
         };
         ctx.spawn(logging.into_actor(self).map(|logged, _, _| {
             if let Err(refusal) = logged {

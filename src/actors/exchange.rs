@@ -95,6 +95,12 @@ impl Exchange {
         self.interest.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// What `pick` makes of the topics with listeners in this process.
+    pub fn listened<T>(&self, pick: impl Fn(&Topic) -> Option<T>) -> Vec<T> {
+        let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);
+        interest.keys().filter_map(pick).collect()
+    }
+
     /// How many seats a topic has in this process.
     pub fn seats(&self, topic: &Topic) -> u32 {
         let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);

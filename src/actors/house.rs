@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
 use crate::actors::authenticate::Authenticator;
-use crate::actors::dispatch::notifier::Notifier;
+use crate::actors::dashboards::Pulse;
 use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Answer, Joined, Leave, Perform, ReplyTo};
+use crate::actors::notifier::Notifier;
 use crate::actors::online::Online;
 use crate::actors::owners::Owners;
+use crate::actors::presence::SharedPresence;
 use crate::actors::recorder::Recorder;
+use crate::actors::rounds::Rounds;
 use crate::actors::throttle::{Rate, Throttles};
 use crate::auth::identity::Identity;
 use crate::layer::contract::{ChannelLayer, Envelope, Whom};
 use crate::metrics::Metrics;
+use crate::objects::store::Objects;
 use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
@@ -47,6 +51,8 @@ pub struct Settings {
     pub topics_per_connection: usize,
     pub presence_grace: Duration,
     pub typing_ttl: Duration,
+    /// How long a call rings.
+    pub call_ring: Duration,
     /// How often at most one connection is told a newest value.
     pub latest_every: Duration,
     /// How often at most one connection is told of positions.
@@ -59,7 +65,15 @@ pub struct Settings {
     pub twin_window: Duration,
     pub attempts_keep: Duration,
     pub attempts_keep_rows: i64,
+    pub attachments_per_message: usize,
+    /// How long an upload that is not gone on with, or not sent, is kept.
+    pub uploads_keep: Duration,
     pub dispatch: DispatchSettings,
+    pub notifications_keep: Duration,
+    /// Notifications kept of one person.
+    pub notifications_keep_rows: i64,
+    /// In conversations with more members only mentions notify.
+    pub notify_members_max: i64,
 }
 
 /// What every actor of this process shares.
@@ -68,14 +82,23 @@ pub struct House {
     pub lane: Lane,
     pub exchange: Arc<Exchange>,
     pub layer: Arc<dyn ChannelLayer>,
+    /// Uploaded files.
+    pub objects: Objects,
     pub owners: Owners,
+    /// When this process began.
+    pub started: Instant,
+    pub pulse: Pulse,
+    /// The rounds of housekeeping.
+    pub rounds: Rounds,
+    /// Who is here, on the topics that have presence.
+    pub presence: Arc<SharedPresence>,
+    /// Who is told of what nobody is connected to hear.
+    pub notifier: Arc<dyn Notifier>,
     pub authenticator: Arc<Authenticator>,
     pub recorder: Recorder,
     pub throttles: Throttles,
     /// Who has a connection open.
-    pub online: Online,
-    /// Is told of alarms that reached nobody.
-    pub notifier: Arc<dyn Notifier>,
+    pub online: Arc<Online>,
     /// Set once the server is stopping: no new sockets, readiness red.
     pub draining: AtomicBool,
     /// Set once the room without sign-in is known to be there.

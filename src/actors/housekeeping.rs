@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use log::warn;
 
+use crate::actors::attachments;
+use crate::actors::effect_job;
 use crate::actors::house::House;
+use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
 use crate::clock;
 use crate::layer::contract::Whom;
@@ -40,6 +43,7 @@ pub async fn run(house: Arc<House>, node: String) {
     loop {
         tokio::select! {
             _ = flush.tick() => {
+                let _round = house.rounds.begin("records");
                 house.recorder.flush(&house.lane).await;
                 house.online.flush(&house.lane).await;
                 heeded.look(&house).await;
@@ -48,12 +52,17 @@ pub async fn run(house: Arc<House>, node: String) {
                 metrics.topics_live.set(house.exchange.topics() as f64);
             }
             _ = prune.tick() => {
+                let _round = house.rounds.begin("pruning");
                 house.throttles.tidy();
                 if let Err(refusal) = prune_once(&house).await {
                     warn!("pruning failed and will be tried again cause={refusal}");
                 }
+                if let Err(refusal) = attachments::sweep(&house).await {
+                    warn!("files were not tidied and will be tried again cause={refusal}");
+                }
             }
             _ = beat.tick() => {
+                let _round = house.rounds.begin("heartbeat");
                 let (node, has_layer) = (node.clone(), house.layer.name() != "memory");
                 let beaten = house.lane.write(move |conn| {
                     Ok(facts::beat(conn, &node, clock::now_naive(), has_layer)?)
@@ -99,6 +108,8 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
     let (attempts_before, keep_rows) =
         (before(settings.attempts_keep), settings.attempts_keep_rows);
     let answers_before = before(settings.client_id_keep);
+    let (notices_before, keep_notices) =
+        (before(settings.notifications_keep), settings.notifications_keep_rows);
     loop {
         let pruned = house.lane.write(move |conn| -> Result<usize, Fault> {
             Ok(journal::prune(conn, journal_before, keep_events, PRUNE_ROWS)?)
@@ -107,6 +118,10 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
             break;
         }
     }
+    let pruned = effect_job::write(house, move |conn| {
+        inbox_commands::prune(conn, notices_before, keep_notices, PRUNE_ROWS)
+    });
+    pruned.await?;
     house
         .lane
         .write(move |conn| -> Result<(), Fault> {

@@ -8,6 +8,7 @@ use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
 use crate::actors::dispatch;
 use crate::actors::exchange::Exchange;
+use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, Join, Seat, answer, tell};
 use crate::actors::replay;
@@ -17,12 +18,12 @@ use crate::auth::policy::{Action, Relation};
 use crate::models::error::StoreError;
 use crate::models::journal::{self, Head};
 use crate::models::store::DbConn;
-use crate::models::{conversation, membership as rows, message, pin, unread};
+use crate::models::{membership as rows, message, pin, unread};
 use crate::protocol::command::Subscribe;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
-use crate::protocol::views::{ChatSnapshot, InboxSnapshot, PersonView, Snapshot};
+use crate::protocol::views::{ChatSnapshot, PersonView, Snapshot};
 use crate::socket::wire;
 
 /// Members listed in a snapshot.
@@ -154,8 +155,7 @@ fn snapshot(
     limit: i64,
 ) -> Result<Option<Snapshot>, StoreError> {
     if admission.topic.kind() == TopicKind::Inbox {
-        let conversations = conversation::list_of(conn, who.user, 200, None)?;
-        return Ok(Some(Snapshot::Inbox(InboxSnapshot { conversations })));
+        return Ok(Some(Snapshot::Inbox(inbox_commands::snapshot(conn, who.user, limit)?)));
     }
     let Some(found) = &admission.conversation else {
         return dispatch::snapshot::of(conn, &admission.topic);

@@ -14,10 +14,14 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::actors::exchange::Exchange;
 use crate::actors::mail::Reply;
+use crate::actors::notifier::{self, Notifier, Unheard};
+use crate::actors::notify;
+use crate::actors::post::delivery;
 use crate::layer::contract::{ChannelLayer, Envelope};
 use crate::metrics::Metrics;
 use crate::models::error::StoreError;
 use crate::models::store::{self, DbConn, Store};
+use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 
 /// Jobs that may wait for the writer; beyond it the answer is `unavailable`.
@@ -58,6 +62,18 @@ impl Fault {
 pub struct Aftermath {
     pub replies: Vec<Reply>,
     pub envelopes: Vec<Envelope>,
+    /// What goes to the notifier unless somebody is connected to hear it.
+    pub alerts: Vec<Unheard>,
+}
+
+impl Aftermath {
+    /// Events to publish, in order.
+    pub fn publish(&mut self, events: Vec<Event>) {
+        if !events.is_empty() {
+            self.alerts.extend(events.iter().filter_map(notify::alert));
+            self.envelopes.push(Envelope::Events(events.into_iter().map(delivery).collect()));
+        }
+    }
 }
 
 /// A unit of work for the writer.
@@ -110,6 +126,7 @@ impl Lane {
         batch_cap: usize,
         exchange: Arc<Exchange>,
         layer: Arc<dyn ChannelLayer>,
+        notifier: Arc<dyn Notifier>,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (queue, jobs) = sync_channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -126,6 +143,7 @@ impl Lane {
             closing: Arc::clone(&closing),
             exchange,
             layer,
+            notifier,
         };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -263,6 +281,7 @@ struct Writer {
     closing: Arc<AtomicBool>,
     exchange: Arc<Exchange>,
     layer: Arc<dyn ChannelLayer>,
+    notifier: Arc<dyn Notifier>,
 }
 
 impl Writer {
@@ -367,6 +386,11 @@ impl Writer {
             if let Err(fault) = self.layer.publish(envelope) {
                 Metrics::get().layer_errors.increment(1);
                 warn!("an event is committed but was not carried cause={fault}");
+            }
+        }
+        for alert in aftermath.alerts {
+            if self.exchange.seats(&alert.topic) == 0 {
+                notifier::hand_over(&*self.notifier, &alert);
             }
         }
     }

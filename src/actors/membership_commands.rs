@@ -1,9 +1,12 @@
 //! What membership commands do to the store: bringing in, putting out, promoting, joining, leaving.
 
+use serde_json::json;
+
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::chat_commands::{Effect, Noted, note};
 use crate::actors::contact_commands::may_bring;
 use crate::actors::lane::Fault;
+use crate::actors::notify::{Notice, notify, posts};
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -19,6 +22,7 @@ use crate::protocol::command::{MemberAdd, MemberPromote, MemberRemove};
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::{Topic, TopicKind};
+use crate::protocol::views::inbox::ObjectView;
 use crate::protocol::views::{ConversationKind, MemberRole, MemberView};
 
 /// Brings people in: membership rows, `member.added` on the conversation and `conversation.added`
@@ -35,6 +39,7 @@ pub fn seat_members(
 ) -> Result<(), StoreError> {
     let ids: Vec<UserId> = people.iter().map(|(user, _)| *user).collect();
     let persons = user::persons(conn, &ids)?;
+    let mut invited = Vec::new();
     for (id, role) in people {
         let at = clock::now_naive();
         let Some(person) = persons.get(id) else { continue };
@@ -54,8 +59,28 @@ pub fn seat_members(
         events.push(note(conn, conversation, by.user, Some(id.0), Some(&delta), body)?);
         let added = EventBody::ConversationAdded(conversation.view());
         events.push(tell_inbox(conn, by.user, *id, Some(conversation.id.0), None, added)?);
+        if *id != by.user {
+            invited.push(*id);
+        }
+    }
+    // A direct conversation is noticed by its first message.
+    if conversation.kind != ConversationKind::Direct {
+        notify(conn, &invitation(by, conversation), &invited, events)?;
     }
     Ok(())
+}
+
+fn invitation(by: &Identity, conversation: &Conversation) -> Notice {
+    let id = conversation.id;
+    let title = format!("{} added you to {}", by.display_name, posts::name(conversation));
+    Notice {
+        object: Some(ObjectView { kind: "conversation".to_owned(), id: id.to_string() }),
+        action_url: Some(format!("/conversations/{id}")),
+        data: Some(json!({"conversation": id, "topic": conversation.topic()})),
+        actor: Some(by.user),
+        group: Some(format!("invite:{id}")),
+        ..Notice::new("invite", title, "")
+    }
 }
 
 /// Appends one entry to a person's inbox and returns the event it stands for.

@@ -5,6 +5,8 @@ use crate::actors::chat_commands::{Effect, Noted, note};
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::actors::mail::person;
+use crate::actors::notify::posts::{self, QUOTE_CHARS, Said, quoted_message};
+use crate::actors::notify::{self, cut};
 use crate::actors::post::{check_content, mentioned};
 use crate::actors::replay::Delta;
 use crate::actors::slow_mode;
@@ -95,7 +97,10 @@ pub fn edit(
     mention::insert(conn, conversation.id, row.id, row.seq, &people)?;
     let view = message::edit(conn, row.id, &edit.content, now)?;
     let body = EventBody::MessageEdited(view);
-    Ok(told(note(conn, &conversation, who.user, Some(row.id.0), None, body)?))
+    let mut effect = told(note(conn, &conversation, who.user, Some(row.id.0), None, body)?);
+    let quoted = cut(&edit.content, QUOTE_CHARS);
+    notify::requote(conn, &quoted_message(row.id), &quoted, &mut effect.events)?;
+    Ok(effect)
 }
 
 /// `message.delete`: takes a message back.
@@ -113,7 +118,9 @@ pub fn delete(
     require(who, TopicKind::Chat, Action::Delete, relation)?;
     message::delete(conn, row.id, who.user, clock::now_naive())?;
     let body = EventBody::MessageDeleted { id: row.id, by: Some(who.user) };
-    Ok(told(note(conn, &conversation, who.user, Some(row.id.0), None, body)?))
+    let mut effect = told(note(conn, &conversation, who.user, Some(row.id.0), None, body)?);
+    notify::requote(conn, &quoted_message(row.id), "", &mut effect.events)?;
+    Ok(effect)
 }
 
 /// `message.react`: puts an emoji under a message or takes one's own away.
@@ -229,7 +236,12 @@ pub fn forward(
         return Err(Refusal::internal().into());
     };
     let done = Forwarded { id: view.id, seq: view.seq, topic: admission.topic.clone() };
-    let seq = Some(view.seq);
-    let event = Event { topic: admission.topic, seq, at, body: EventBody::MessageNew(view) };
-    Ok(Effect::with_event(&done, event))
+    let said = Said { conversation: to, topic: &admission.topic, message: &view };
+    let mut notices = Vec::new();
+    posts::notify_of(conn, house, &[said], &mut notices)?;
+    let (topic, seq) = (admission.topic.clone(), Some(view.seq));
+    let event = Event { topic, seq, at, body: EventBody::MessageNew(view) };
+    let mut effect = Effect::with_event(&done, event);
+    effect.events.extend(notices);
+    Ok(effect)
 }

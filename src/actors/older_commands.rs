@@ -33,7 +33,9 @@ pub fn send_twice(house: &Arc<House>, perform: Perform, send: MessageSend, side:
     let Some(topic) = topic else {
         return reply.send(Err(Refusal::field("topic", "required")));
     };
-    if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
+    if let Err(refusal) =
+        post::check(&send, house.settings.message_bytes, house.settings.attachments_per_message)
+    {
         return reply.send(Err(refusal));
     }
     let window = house.settings.twin_window;

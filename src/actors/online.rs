@@ -96,6 +96,12 @@ impl Online {
         people.here.get(&user).is_some_and(|here| self.counts(*here, Instant::now()))
     }
 
+    /// How many people are online in this process.
+    pub fn head_count(&self) -> usize {
+        let (people, now) = (self.lock(), Instant::now());
+        people.here.values().filter(|here| self.counts(**here, now)).count()
+    }
+
     fn counts(&self, here: Here, now: Instant) -> bool {
         here.left.is_none_or(|(at, _)| now.duration_since(at) < self.grace)
     }

@@ -166,10 +166,12 @@ impl Watch {
     pub fn look(&mut self) -> Result<(), String> {
         let owners = &self.house.owners;
         let (house, arbiter) = (&self.house, &self.arbiter);
+        let (rooms, hub, board) =
+            (Owner::RoomSupervisor, Owner::NotificationHub, Owner::DispatchBoard);
         let dead = [
-            (Owner::RoomSupervisor, revive(&owners.rooms, house, arbiter, RoomSupervisor::new)),
-            (Owner::NotificationHub, revive(&owners.hub, house, arbiter, NotificationHub::new)),
-            (Owner::DispatchBoard, revive(&owners.board, house, arbiter, DispatchBoard::new)),
+            (rooms, revive(&owners.rooms, rooms, (house, arbiter), RoomSupervisor::new)),
+            (hub, revive(&owners.hub, hub, (house, arbiter), NotificationHub::new)),
+            (board, revive(&owners.board, board, (house, arbiter), DispatchBoard::new)),
         ];
         let now = Instant::now();
         for (owner, _) in dead.iter().filter(|(_, died)| *died) {
@@ -201,8 +203,8 @@ fn owner_label(owner: Owner) -> &'static str {
 /// Rebuilds an owner that is gone, or that left three probes in a row unanswered.
 fn revive<A>(
     post: &Post<A>,
-    house: &Arc<House>,
-    arbiter: &ArbiterHandle,
+    owner: Owner,
+    (house, arbiter): (&Arc<House>, &ArbiterHandle),
     make: impl FnOnce(Arc<House>) -> A + Send + 'static,
 ) -> bool
 where
@@ -219,6 +221,7 @@ where
         }
         post.misses.store(0, Ordering::Relaxed);
     }
+    house.presence.lock().forget(owner);
     post.set(build(arbiter, house, make));
     true
 }

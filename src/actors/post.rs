@@ -7,17 +7,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::NaiveDateTime;
 
+use crate::actors::attachments;
 use crate::actors::authorize::{self, Admission};
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
+use crate::actors::notify::posts::{self, Said};
 use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
-use crate::ids::{ConversationId, MessageId, UserId};
+use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::layer::contract::{Delivery, Envelope};
 use crate::metrics::Metrics;
+use crate::models::attachment;
 use crate::models::error::StoreError;
 use crate::models::mention as rows;
 use crate::models::message::{self, NewPost, Posted};
@@ -47,8 +50,11 @@ struct Acknowledged {
 ///
 /// # Errors
 /// `bad_request` or `too_large` naming the field and the rule.
-pub fn check(send: &MessageSend, content_bytes: usize) -> Result<(), Refusal> {
-    if send.may_be_blank && send.content.trim().is_empty() {
+pub fn check(send: &MessageSend, content_bytes: usize, most_files: usize) -> Result<(), Refusal> {
+    attachments::check(send, most_files)?;
+    // A picture may come without a word.
+    let may_be_blank = send.may_be_blank || !send.attachments.is_empty();
+    if may_be_blank && send.content.trim().is_empty() {
         check_size(&send.content, content_bytes)?;
     } else {
         check_content(&send.content, content_bytes)?;
@@ -110,6 +116,8 @@ pub struct PostJob {
 struct Stored {
     acknowledged: Acknowledged,
     event: Option<Event>,
+    /// Notifications of this post and of those before it in the same batch.
+    notices: Vec<Event>,
 }
 
 impl PostJob {
@@ -127,7 +135,7 @@ impl PostJob {
     /// Settles it as a repeat of a message that is there.
     pub(super) fn settle(&mut self, id: MessageId, seq: i64) {
         let acknowledged = Acknowledged { id, seq };
-        self.outcome = Some(Ok(Stored { acknowledged, event: None }));
+        self.outcome = Some(Ok(Stored { acknowledged, event: None, notices: Vec::new() }));
     }
 
     /// The message it made, once it has run and was no repeat.
@@ -172,7 +180,8 @@ impl PostJob {
         admitted: &mut Admitted,
         now: NaiveDateTime,
     ) -> Result<Result<(), Refusal>, Fault> {
-        if admitted.is_exempt {
+        // Whoever is not signed in is paced by address, before this.
+        if admitted.is_exempt || self.who.is_nobody() {
             return Ok(Ok(()));
         }
         let conversation = admitted.admission.conversation()?;
@@ -247,9 +256,10 @@ impl Job for PostJob {
             Err(refusal) => Err(refusal.clone()),
         };
         self.reply.send_with(replied, &mut aftermath.replies);
-        if let Ok(Stored { event: Some(event), .. }) = outcome {
+        if let Ok(Stored { event: Some(event), notices, .. }) = outcome {
             Metrics::get().messages_acked.increment(1);
             aftermath.envelopes.push(Envelope::Events(vec![delivery(event)]));
+            aftermath.publish(notices);
         }
     }
 
@@ -298,6 +308,7 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
     let mut known: HashMap<(Topic, UserId), Result<Admitted, Refusal>> = HashMap::new();
     let mut accepted = Vec::with_capacity(posts.len());
     let mut rows = Vec::with_capacity(posts.len());
+    let mut claimed = Claimed::new();
     for (index, post) in posts.iter_mut().enumerate() {
         let admitted = match known.entry((post.topic.clone(), post.who.user)) {
             Entry::Occupied(known) => known.into_mut(),
@@ -306,6 +317,13 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         let row = match admitted {
             Ok(admitted) => post.new_post(conn, admitted),
             Err(refusal) => Err(refusal.clone().into()),
+        };
+        let row = match row {
+            Ok(row) => match claim(conn, post, row.conversation, &mut claimed)? {
+                Ok(()) => Ok(row),
+                Err(refusal) => Err(refusal.into()),
+            },
+            refused => refused,
         };
         match row {
             Ok(row) => {
@@ -316,16 +334,96 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
             Err(Fault::Store(fault)) => return Err(fault),
         }
     }
-    let stored = message::post_many(conn, &rows)?;
-    for ((index, row), stored) in accepted.into_iter().zip(rows).zip(stored) {
+    let mut stored = message::post_many(conn, &rows)?;
+    attach(conn, posts, &accepted, &mut stored)?;
+    let mut notices = notices(conn, posts, &accepted, &known, &stored)?;
+    let last = stored.iter().rposition(|stored| matches!(stored, Posted::New(_)));
+    for (order, ((index, row), stored)) in accepted.into_iter().zip(rows).zip(stored).enumerate() {
         let post = &mut *posts[index];
         let topic = known
             .get(&(post.topic.clone(), post.who.user))
             .and_then(|found| found.as_ref().ok())
             .map_or_else(|| post.topic.clone(), |found| found.admission.topic.clone());
         post.outcome = Some(conclude(topic, row, stored));
+        if let (true, Some(Ok(stored))) = (Some(order) == last, &mut post.outcome) {
+            stored.notices = std::mem::take(&mut notices);
+        }
     }
     Ok(())
+}
+
+/// Binds the files of what was stored to their messages.
+fn attach(
+    conn: &mut DbConn,
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    stored: &mut [Posted],
+) -> Result<(), StoreError> {
+    for (index, stored) in accepted.iter().zip(stored) {
+        let (Posted::New(view), files) = (stored, &posts[*index].send.attachments) else {
+            continue;
+        };
+        if !files.is_empty() {
+            attachment::attach(conn, view.id, files, view.created_at)?;
+            view.attachments =
+                attachment::of_messages(conn, &[view.id])?.remove(&view.id).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+/// Files that earlier posts of this batch send, whither and by which `client_id`.
+type Claimed = HashMap<AttachmentId, (ConversationId, Option<String>)>;
+
+/// Whether a post may send its files, as things stand after the posts before it.
+fn claim(
+    conn: &mut DbConn,
+    post: &PostJob,
+    home: ConversationId,
+    claimed: &mut Claimed,
+) -> Result<Result<(), Refusal>, StoreError> {
+    let files = &post.send.attachments;
+    if files.is_empty() {
+        return Ok(Ok(()));
+    }
+    // Only a repeat may name a file that is on its way: it will get the first answer.
+    let once = (home, post.send.client_id.clone());
+    let is_other = |by: &(_, _)| post.send.client_id.is_none() || *by != once;
+    if files.iter().any(|file| claimed.get(file).is_some_and(is_other)) {
+        return Ok(Err(Refusal::field("data.attachments", "not sent before")));
+    }
+    let outcome = attachments::may_send(conn, post.who.user, &once, files)?;
+    if outcome.is_ok() {
+        claimed.extend(files.iter().map(|file| (*file, once.clone())));
+    }
+    Ok(outcome)
+}
+
+/// Notifies of what was stored, once for all posts of the batch.
+fn notices(
+    conn: &mut DbConn,
+    posts: &[&mut PostJob],
+    accepted: &[usize],
+    known: &HashMap<(Topic, UserId), Result<Admitted, Refusal>>,
+    stored: &[Posted],
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    let said: Vec<Said<'_>> = accepted
+        .iter()
+        .zip(stored)
+        .filter_map(|(&index, stored)| {
+            let Posted::New(message) = stored else { return None };
+            let post = &posts[index];
+            let found = known.get(&(post.topic.clone(), post.who.user))?.as_ref().ok()?;
+            let admission = &found.admission;
+            let (conversation, topic) = (admission.conversation.as_ref()?, &admission.topic);
+            Some(Said { conversation, topic, message }).filter(Said::may_concern)
+        })
+        .collect();
+    if let (Some(post), false) = (posts.first(), said.is_empty()) {
+        posts::notify_of(conn, &post.house, &said, &mut events)?;
+    }
+    Ok(events)
 }
 
 fn admit(conn: &mut DbConn, post: &PostJob) -> Result<Result<Admitted, Refusal>, StoreError> {
@@ -349,9 +447,11 @@ fn conclude(topic: Topic, row: NewPost, stored: Posted) -> Result<Stored, Refusa
                 at: row.at,
                 body: EventBody::MessageNew(view),
             }),
+            notices: Vec::new(),
         }),
         Posted::Repeat { id, seq } => {
-            Ok(Stored { acknowledged: Acknowledged { id, seq }, event: None })
+            let acknowledged = Acknowledged { id, seq };
+            Ok(Stored { acknowledged, event: None, notices: Vec::new() })
         }
         Posted::NoSuchReply => {
             Err(Refusal::field("data.reply_to", "a message of the same conversation"))

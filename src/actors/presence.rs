@@ -1,9 +1,10 @@
 //! Who is here: by person across tabs, with a grace before someone counts as gone. A plain struct.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ids::UserId;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::{Owner, Topic};
 use crate::protocol::views::PersonView;
 
 /// Most people listed in one reply; the count beside the list is always exact.
@@ -30,6 +31,18 @@ struct Hall {
 pub struct Presence {
     halls: HashMap<Topic, Hall>,
     departures: u64,
+}
+
+/// The presence of all owners' topics in one place: owners keep it, and the writer asks it whether
+/// someone hears what is said.
+#[derive(Debug, Default)]
+pub struct SharedPresence(Mutex<Presence>);
+
+impl SharedPresence {
+    /// The presence itself, for a moment.
+    pub fn lock(&self) -> MutexGuard<'_, Presence> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Who came and who went since the last announcement.
@@ -125,6 +138,17 @@ impl Presence {
         let mut people: Vec<_> = hall.people.values().map(|present| &present.person).collect();
         people.sort_by_key(|person| person.id);
         people.into_iter().take(LISTED_MAX).cloned().collect()
+    }
+
+    /// Whether a socket of theirs listens now; the grace of those who left does not count.
+    pub fn is_listening(&self, topic: &Topic, user: UserId) -> bool {
+        let hall = self.halls.get(topic);
+        hall.and_then(|hall| hall.people.get(&user)).is_some_and(|present| present.seats > 0)
+    }
+
+    /// Forgets the topics of an owner that died; it counts anew.
+    pub fn forget(&mut self, owner: Owner) {
+        self.halls.retain(|topic, _| topic.kind().row().owner != owner);
     }
 
     /// How many people are here.

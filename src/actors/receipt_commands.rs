@@ -10,14 +10,16 @@ use crate::actors::chat_commands::{Effect, Noted, note};
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::actors::membership_commands::tell_inbox;
+use crate::actors::notify::{self, posts};
 use crate::actors::older_commands;
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
+use crate::models::notification::Which;
 use crate::models::store::DbConn;
-use crate::models::{journal, membership as rows, receipt};
+use crate::models::{journal, membership as rows, receipt, unread};
 use crate::protocol::command::ReadMark;
 use crate::protocol::command::talk::{DeliveredMark, ReceiptsShare};
 use crate::protocol::event::EventBody;
@@ -59,20 +61,24 @@ pub fn mark_read(
         return Ok(Effect::quiet(&Noted { seq: read_seq }));
     }
     let seq = mark.seq;
-    let event = if receipt::is_shared_by(conn, who.user)? && are_told(conn, conversation, house)? {
+    let events = if receipt::is_shared_by(conn, who.user)? && are_told(conn, conversation, house)? {
         let body = EventBody::ReadMarked { user: who.user, seq };
         let delta = Delta { seq: Some(seq), ..Delta::default() };
         let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
-        let older = older_commands::read_by(conn, conversation, who.user, seq)?;
-        let effect = Effect::with_event(&Noted { seq }, event);
-        return Ok(Effect { events: [effect.events, vec![older]].concat(), ..effect });
+        vec![event, older_commands::read_by(conn, conversation, who.user, seq)?]
     } else {
         let topic = conversation.topic();
         let delta = Delta { seq: Some(seq), topic: Some(topic.clone()), ..Delta::default() };
         let body = EventBody::Talk(TalkEvent::ConversationRead { topic, seq });
-        tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?
+        vec![tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?]
     };
-    Ok(Effect::with_event(&Noted { seq }, event))
+    let mut effect = Effect { events, ..Effect::quiet(&Noted { seq }) };
+    // What was read in the conversation needs no notification any more.
+    if unread::of(conn, conversation.id, who.user)?.messages == 0 {
+        let groups = posts::groups(conversation.id);
+        effect.events.extend(notify::read(conn, who.user, Which::Groups(&groups))?);
+    }
+    Ok(effect)
 }
 
 /// `delivered.mark`: everything up to a position has reached a device of theirs.

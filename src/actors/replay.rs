@@ -8,6 +8,8 @@ use chrono::NaiveDateTime;
 use crate::actors::dispatch;
 use crate::actors::lane::Fault;
 use crate::actors::post::delivery;
+use crate::actors::replay_calls::CallRows;
+use crate::actors::replay_inbox::InboxRows;
 use crate::actors::replay_people::PeopleRows;
 use crate::actors::replay_talk::TalkRows;
 use crate::actors::seats::Hole;
@@ -90,7 +92,9 @@ struct Rows {
     people: HashMap<UserId, PersonView>,
     conversations: HashMap<ConversationId, Conversation>,
     talk: TalkRows,
+    inbox: InboxRows,
     own: PeopleRows,
+    calls: CallRows,
 }
 
 impl Rows {
@@ -116,7 +120,9 @@ impl Rows {
             people: user::persons(conn, &people)?,
             conversations,
             talk: TalkRows::load(conn, entries)?,
+            inbox: InboxRows::load(conn, entries)?,
             own: PeopleRows::load(conn, topic, entries)?,
+            calls: CallRows::load(conn, entries)?,
         })
     }
 
@@ -167,7 +173,11 @@ impl Rows {
             "conversation.changed" => EventBody::ConversationChanged(conversation()?),
             "conversation.added" => EventBody::ConversationAdded(conversation()?),
             "conversation.removed" => EventBody::ConversationRemoved { topic: delta.topic? },
-            _ => return self.talk.body(entry, delta).or_else(|| self.own.body(entry)),
+            _ => {
+                let talk = self.talk.body(entry, delta);
+                let own = talk.or_else(|| self.own.body(entry));
+                return own.or_else(|| self.inbox.body(entry)).or_else(|| self.calls.body(entry));
+            }
         })
     }
 }

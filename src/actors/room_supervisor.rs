@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actors::authorize::require;
+use crate::actors::call_desk;
 use crate::actors::chat_commands::CommandJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
@@ -43,7 +44,9 @@ impl RoomSupervisor {
         let Some(topic) = topic else {
             return reply.send(Err(Refusal::field("topic", "required")));
         };
-        if let Err(refusal) = post::check(&send, house.settings.message_bytes) {
+        let settings = &house.settings;
+        let (text, files) = (settings.message_bytes, settings.attachments_per_message);
+        if let Err(refusal) = post::check(&send, text, files) {
             return reply.send(Err(refusal));
         }
         let job = PostJob::new(who, topic, send, Arc::clone(house), reply);
@@ -98,6 +101,7 @@ impl Handler<Perform> for RoomSupervisor {
                 let wish: TopicPublish = wish;
                 switchboard::publish(self, perform, wish, ctx);
             }
+            Command::Call(command) => call_desk::serve(self, perform, command, ctx),
             Command::Older(OlderCommand::SendTwice { send, side }) => {
                 older_commands::send_twice(&house, perform, send, side);
             }

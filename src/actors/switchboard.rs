@@ -7,16 +7,17 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use serde_json::value::RawValue;
 
 use crate::actors::authorize::{admit_for, require};
+use crate::actors::dashboards;
 use crate::actors::house::House;
 use crate::actors::join::{self, Prepared};
 use crate::actors::mail::{
     Census, Join, Joined, Leave, Perform, Start, Welcome, done, person, tell,
 };
 use crate::actors::post::delivery;
-use crate::actors::presence::Presence;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
+use crate::ids::UserId;
 use crate::layer::contract::Envelope;
 use crate::metrics::Metrics;
 use crate::protocol::command::TopicPublish;
@@ -36,6 +37,9 @@ pub trait Owner: Actor<Context = Context<Self>> {
 
     /// Someone was seated and sent what the topic holds.
     fn seated(&mut self, _who: &Identity, _topic: &Topic, _ctx: &mut Context<Self>) {}
+
+    /// Someone's last seat on a topic with presence was given up.
+    fn left(&mut self, _user: UserId, _topic: &Topic, _ctx: &mut Context<Self>) {}
 }
 
 /// What an owner needs to run its topics. Holds no truth: presence is counted anew from the
@@ -43,13 +47,12 @@ pub trait Owner: Actor<Context = Context<Self>> {
 #[derive(Debug)]
 pub struct Switchboard {
     pub house: Arc<House>,
-    presence: Presence,
 }
 
 impl Switchboard {
     /// An empty one.
     pub fn new(house: Arc<House>) -> Self {
-        Self { house, presence: Presence::default() }
+        Self { house }
     }
 
     /// Sends an event that is not kept to whoever listens now, on every node.
@@ -64,11 +67,12 @@ impl Switchboard {
     fn joined(&mut self, join: Join, topic: Topic, prepared: Prepared) -> (bool, Joined) {
         let mut announce = false;
         let here = topic.kind().row().presence.then(|| {
+            let mut presence = self.house.presence.lock();
             // Nobody in particular is not present.
             if !join.who.is_nobody() {
-                announce = self.presence.arrive(&topic, &person(&join.who));
+                announce = presence.arrive(&topic, &person(&join.who));
             }
-            (self.presence.here(&topic), self.presence.head_count(&topic))
+            (presence.here(&topic), presence.head_count(&topic))
         });
         let start = if join.dialect.is_none() {
             let here = here.as_ref().map(|(people, count)| (people.as_slice(), *count));
@@ -104,8 +108,12 @@ pub fn join<A: Owner>(owner: &mut A, join: Join, ctx: &mut Context<A>) {
         let (exchange, epoch) = (Arc::clone(&house.exchange), Arc::clone(&house.epoch));
         let (session, ticket) = (join.at.number, join.ticket);
         let (reference, asked) = (join.reference.clone(), join.topic.clone());
+        let at_home = Arc::clone(&house);
         let read = house.lane.read(move |conn| {
             let (topic, prepared) = join::prepare(conn, &exchange, &epoch, &join);
+            let prepared = prepared.and_then(|prepared| {
+                dashboards::begin(conn, &at_home, &topic, join.who.user, prepared)
+            });
             let prepared = prepared.map_err(|fault| fault.into_refusal("a join"));
             Ok((join, topic, prepared))
         });
@@ -150,10 +158,14 @@ pub fn leave<A: Owner>(owner: &mut A, leave: Leave, ctx: &mut Context<A>) {
     if !leave.topic.kind().row().presence {
         return;
     }
-    let Some(departure) = switchboard.presence.depart(&leave.topic, leave.user) else { return };
+    let departure = switchboard.house.presence.lock().depart(&leave.topic, leave.user);
+    let Some(departure) = departure else { return };
     let grace = switchboard.house.settings.presence_grace;
+    owner.left(leave.user, &leave.topic, ctx);
     ctx.run_later(grace, move |owner, ctx| {
-        if owner.switchboard().presence.expire(&leave.topic, leave.user, departure) {
+        let house = &owner.switchboard().house;
+        let announce = house.presence.lock().expire(&leave.topic, leave.user, departure);
+        if announce {
             announce_later(owner, leave.topic, ctx);
         }
     });
@@ -163,18 +175,19 @@ pub fn leave<A: Owner>(owner: &mut A, leave: Leave, ctx: &mut Context<A>) {
 pub fn census<A: Owner>(owner: &mut A, census: &Census) {
     for (topic, person) in &census.present {
         if topic.kind().row().presence {
-            owner.switchboard().presence.count(topic, person);
+            owner.switchboard().house.presence.lock().count(topic, person);
         }
     }
 }
 
 fn announce_later<A: Owner>(owner: &mut A, topic: Topic, ctx: &mut Context<A>) {
-    let people = owner.switchboard().presence.head_count(&topic);
+    let people = owner.switchboard().house.presence.lock().head_count(&topic);
     let people = u32::try_from(people).unwrap_or(u32::MAX);
     let delay = ANNOUNCE_BASE + ANNOUNCE_PER_PERSON.saturating_mul(people);
     ctx.run_later(delay, move |owner, _| {
         let switchboard = owner.switchboard();
-        if let Some(diff) = switchboard.presence.announce(&topic) {
+        let diff = switchboard.house.presence.lock().announce(&topic);
+        if let Some(diff) = diff {
             let body = EventBody::Presence { joined: diff.joined, left: diff.left };
             switchboard.tell_listeners(topic, body);
         }
@@ -233,7 +246,7 @@ fn check_publish(wish: &TopicPublish) -> Result<(), Refusal> {
 
 /// The handlers that every owner has, each one line into this file.
 macro_rules! own_topics {
-    ($owner:ty $(, $seated:path)?) => {
+    ($owner:ty $(, $seated:path, $left:path)?) => {
         impl $crate::actors::switchboard::Owner for $owner {
             fn switchboard(&mut self) -> &mut $crate::actors::switchboard::Switchboard {
                 &mut self.switchboard
@@ -246,6 +259,14 @@ macro_rules! own_topics {
                     ctx: &mut Self::Context,
                 ) {
                     $seated(self, who, topic, ctx);
+                }
+                fn left(
+                    &mut self,
+                    user: $crate::ids::UserId,
+                    topic: &$crate::protocol::topic::Topic,
+                    ctx: &mut Self::Context,
+                ) {
+                    $left(self, user, topic, ctx);
                 }
             )?
         }

@@ -66,6 +66,31 @@ impl FromStr for Role {
     }
 }
 
+/// What a service token is for; it opens that and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// Making notifications.
+    Notify,
+}
+
+impl Purpose {
+    /// All purposes.
+    pub const ALL: &'static [Self] = &[Self::Notify];
+
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+        }
+    }
+
+    /// Reads the name; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|purpose| purpose.as_str() == text)
+    }
+}
+
 /// By which credential someone is known; logs and diagnostics name it, never its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Carrier {
@@ -75,6 +100,8 @@ pub enum Carrier {
     Access,
     /// An opaque API token.
     Opaque,
+    /// A service token, on behalf of the admin who made it.
+    Service(Purpose),
     /// None at all, where none is needed.
     Nothing,
 }

@@ -7,7 +7,7 @@ pub mod rules;
 
 use std::fmt::Write;
 
-use crate::auth::identity::{Identity, Role};
+use crate::auth::identity::{Carrier, Identity, Purpose, Role};
 use crate::ids::UserId;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::TopicKind;
@@ -63,6 +63,10 @@ pub enum Action {
     NameMember,
     Mute,
     TransferOwnership,
+    Notify,
+    Prefer,
+    SeeFigures,
+    Download,
     SeeProfile,
     SeeDetails,
     ChangeProfile,
@@ -90,6 +94,13 @@ pub enum Action {
     KeepShift,
     ArrangeShifts,
     RaiseMayday,
+    Call,
+    TakeCall,
+    EndCall,
+    Report,
+    ResolveReport,
+    Export,
+    Erase,
 }
 
 impl Action {
@@ -122,6 +133,10 @@ impl Action {
         Self::NameMember,
         Self::Mute,
         Self::TransferOwnership,
+        Self::Notify,
+        Self::Prefer,
+        Self::SeeFigures,
+        Self::Download,
         Self::SeeProfile,
         Self::SeeDetails,
         Self::ChangeProfile,
@@ -149,6 +164,13 @@ impl Action {
         Self::KeepShift,
         Self::ArrangeShifts,
         Self::RaiseMayday,
+        Self::Call,
+        Self::TakeCall,
+        Self::EndCall,
+        Self::Report,
+        Self::ResolveReport,
+        Self::Export,
+        Self::Erase,
     ];
 
     /// The action as people say it, after "may not".
@@ -181,6 +203,10 @@ impl Action {
             Self::NameMember => "choose the nicknames of others",
             Self::Mute => "mute",
             Self::TransferOwnership => "hand over ownership",
+            Self::Notify => "notify people",
+            Self::Prefer => "change preferences",
+            Self::SeeFigures => "see the figures",
+            Self::Download => "have files",
             Self::SeeProfile => "see the profile",
             Self::SeeDetails => "see the details",
             Self::ChangeProfile => "change the profile",
@@ -208,6 +234,13 @@ impl Action {
             Self::KeepShift => "go on or off shift",
             Self::ArrangeShifts => "arrange the shifts of others",
             Self::RaiseMayday => "raise a mayday",
+            Self::Call => "call",
+            Self::TakeCall => "take part in calls",
+            Self::EndCall => "end calls for everyone",
+            Self::Report => "report",
+            Self::ResolveReport => "settle reports",
+            Self::Export => "export",
+            Self::Erase => "erase the account",
         }
     }
 }
@@ -270,11 +303,24 @@ pub enum Who {
     AnyoneSignedIn,
     Role(Role),
     Relation(Relation),
+    /// A service whose token has this purpose.
+    Service(Purpose),
     Server,
+}
+
+/// The purpose of a service's token; a person has none.
+fn purpose(subject: Subject<'_>) -> Option<Purpose> {
+    match subject {
+        Subject::Person(Identity { carrier: Carrier::Service(purpose), .. }) => Some(*purpose),
+        _ => None,
+    }
 }
 
 impl Who {
     fn admits(self, subject: Subject<'_>, relation: Relation) -> bool {
+        if let Some(purpose) = purpose(subject) {
+            return self == Self::Service(purpose);
+        }
         match (self, subject) {
             (Self::AnyoneSignedIn, Subject::Person(_)) | (Self::Server, Subject::Server) => true,
             (Self::Role(role), Subject::Person(person)) => person.role == role,
@@ -290,6 +336,7 @@ impl Who {
             Self::AnyoneSignedIn => "anyone signed in".to_owned(),
             Self::Role(role) => format!("role {role}"),
             Self::Relation(relation) => format!("{relation:?}").to_lowercase(),
+            Self::Service(purpose) => format!("service {}", purpose.as_str()),
             Self::Server => "server".to_owned(),
         }
     }
@@ -396,9 +443,15 @@ fn wrong_role() -> Refusal {
 pub fn decide_role(roles: &[Role], subject: Subject<'_>) -> Result<(), Refusal> {
     match subject.plain() {
         Subject::Anyone => Err(Refusal::not_authenticated("sign in first")),
+        Subject::Person(_) if purpose(subject).is_some() => Err(wrong_role()),
         Subject::Person(person) if !roles.contains(&person.role) => Err(wrong_role()),
         Subject::Person(_) | Subject::Server => Ok(()),
     }
+}
+
+/// Whether a role alone, whoever has it, may do this.
+pub fn role_may(kind: TopicKind, action: Action, role: Role) -> bool {
+    allowed(kind, action).contains(&Who::Role(role))
 }
 
 /// The rules as the Markdown table of `docs/AUTHORIZATION.md`.
@@ -415,7 +468,6 @@ pub fn table() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::identity::Carrier;
     use crate::protocol::topic::KINDS;
 
     fn person(role: Role) -> Identity {
@@ -429,6 +481,10 @@ mod tests {
             expires_at: None,
             profile: None,
         }
+    }
+
+    fn service(purpose: Purpose) -> Identity {
+        Identity { carrier: Carrier::Service(purpose), ..person(Role::Admin) }
     }
 
     fn code(kind: TopicKind, action: Action, role: Role, relation: Relation) -> Option<Code> {
@@ -467,6 +523,12 @@ mod tests {
                         );
                         answers += 1;
                     }
+                    for &purpose in Purpose::ALL {
+                        let wanted = says(&format!("service {}", purpose.as_str()));
+                        let service = service(purpose);
+                        let answer = decide(kind, action, Subject::Person(&service), relation);
+                        assert_eq!(answer.is_ok(), wanted, "{kind:?} {action:?} {purpose:?}");
+                    }
                     let server = decide(kind, action, Subject::Server, relation);
                     assert_eq!(server.is_ok(), says("server"), "{kind:?} {action:?} server");
                     let wanted = says(&format!("any {relation:?}").to_lowercase());
@@ -494,7 +556,7 @@ mod tests {
 
     #[test]
     fn what_one_may_not_see_is_not_found_whatever_one_wants_with_it() {
-        let for_all = [Action::Create, Action::SeeProfile];
+        let for_all = [Action::Create, Action::SeeProfile, Action::Report];
         for action in Action::ALL.iter().copied().filter(|action| !for_all.contains(action)) {
             for kind in [TopicKind::Chat, TopicKind::Inbox, TopicKind::Dashboard, TopicKind::Unit] {
                 let answer = code(kind, action, Role::Paramedic, Relation::Stranger);
@@ -533,6 +595,16 @@ mod tests {
         assert_eq!(no.code, Code::Forbidden);
         assert_eq!(decide_role(&desk, Subject::Anyone).unwrap_err().code, Code::NotAuthenticated);
         assert_eq!(decide_role(&desk, Subject::Person(&person(Role::Admin))), Ok(()));
+    }
+
+    #[test]
+    fn a_service_of_an_admin_has_no_role_and_is_nobodys_self() {
+        let service = service(Purpose::Notify);
+        let subject = Subject::Person(&service);
+        assert_eq!(decide_role(&[Role::Admin], subject).unwrap_err().code, Code::Forbidden);
+        let read = decide(TopicKind::Inbox, Action::Read, subject, Relation::Oneself);
+        assert_eq!(read.unwrap_err().code, Code::NotFound);
+        assert!(decide(TopicKind::Admin, Action::Notify, subject, Relation::Stranger).is_ok());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub fn settings(config: &Config) -> Settings {
         topics_per_connection: config.topics_per_connection,
         presence_grace: config.presence_grace,
         typing_ttl: config.typing_ttl,
+        call_ring: config.call_ring,
         latest_every: config.latest_every,
         positions_every: config.positions_every,
         journal_keep: config.journal_keep,
@@ -40,7 +41,12 @@ pub fn settings(config: &Config) -> Settings {
         twin_window: config.twin_window,
         attempts_keep: config.attempts_keep,
         attempts_keep_rows: wide(config.attempts_keep_rows),
+        attachments_per_message: config.attachments_per_message,
+        uploads_keep: config.uploads_keep,
         dispatch: dispatch(config),
+        notifications_keep: config.notifications_keep,
+        notifications_keep_rows: wide(config.notifications_keep_rows),
+        notify_members_max: wide(config.notify_members_max),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod meter;
 pub mod reads;
 pub mod report;
+pub mod search;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use tokio::task::LocalSet;
 use crate::commands::bench::client::Client;
 use crate::commands::bench::ground::{Ground, Server};
 use crate::commands::bench::report::{Figure, Report, figure};
+use crate::commands::bench::search::Library;
 
 /// Connections being opened at once.
 const OPENING: usize = 64;
@@ -45,7 +47,9 @@ pub enum Scenario {
     Stalled,
     /// Pages of a long history, unread counts and the list of 1,000 conversations
     Reads,
-    /// Every one of the above
+    /// Searches among many messages; not part of `all`, for it takes minutes to fill
+    Search,
+    /// Every one of the above but `search`
     All,
     /// Make a database for another load generator, and say how to serve it
     Prepare,
@@ -86,10 +90,6 @@ pub struct BenchArgs {
     #[arg(long, value_name = "U", default_value = "100",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub people: u32,
-    /// Messages in the history that `reads` reads
-    #[arg(long, value_name = "M", default_value = "1000000",
-          value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
-    pub messages: u32,
     /// Print JSON, one object a line: each round, then the medians
     #[arg(long)]
     pub json: bool,
@@ -102,6 +102,14 @@ pub struct BenchArgs {
     /// A setting of the measured servers; may be given several times
     #[arg(long = "with", value_name = "KEY=VALUE", value_parser = setting)]
     pub with: Vec<(String, String)>,
+    /// Messages in the history that `reads` reads, and that `search` fills its database up to;
+    /// what `search` finds there is used again
+    #[arg(long, value_name = "N", default_value = "1000000",
+          value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub messages: u64,
+    /// The database of `search` [default: a SQLite file below --dir, which stays]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
     /// The port of the command line that `prepare` prints
     #[arg(long, value_name = "PORT", default_value = "9100")]
     pub port: u16,
@@ -128,6 +136,9 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
     if args.scenario == Scenario::Prepare {
         return prepare(&args);
     }
+    if args.scenario == Scenario::Search {
+        return search(&args);
+    }
     let program = program(&args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -150,6 +161,19 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Fills a database up to the number asked for, and searches it.
+fn search(args: &BenchArgs) -> Result<(), String> {
+    let folder = args.dir.join("switchboard-bench-search");
+    let library = Library::prepare(args.database_url.as_deref(), &folder, args.messages)?;
+    let about = format!("{} messages, median of {} rounds", args.messages, args.rounds);
+    let mut report = Report::new("search", about);
+    for round in 0..args.rounds {
+        let figures = library.round(u64::from(round))?;
+        report.add(figures, args.json).map_err(|fault| fault.to_string())?;
+    }
+    report.print(args.json).map_err(|fault| fault.to_string())
 }
 
 fn program(args: &BenchArgs) -> Result<PathBuf, String> {

@@ -264,6 +264,19 @@ impl Config {
         (path != ":memory:").then(|| PathBuf::from(path))
     }
 
+    /// The folder of uploaded files: ATTACHMENTS_URL's, or one beside the database.
+    pub fn attachments_folder(&self) -> PathBuf {
+        match (&self.attachments_url, self.sqlite_path()) {
+            (Some(url), _) => PathBuf::from(url.strip_prefix("file://").unwrap_or(url)),
+            (None, Some(database)) => {
+                let mut name = database.into_os_string();
+                name.push(".attachments");
+                PathBuf::from(name)
+            }
+            (None, None) => PathBuf::from("switchboard.attachments"),
+        }
+    }
+
     /// All keys tokens are verified with; the first one signs.
     pub fn token_keys(&self) -> Vec<String> {
         let mut keys = vec![self.secret_key.clone()];

@@ -124,12 +124,27 @@ pub fn networks() -> Rule<Vec<Network>> {
     })
 }
 
-/// A number of bytes, with the suffix `KiB` or `MiB` if wanted.
+/// Media types, or families of them.
+pub fn media_types() -> Rule<Vec<String>> {
+    rule("media types such as image/* or application/pdf, with commas between", "image/*", |text| {
+        let read = |item: &str| {
+            let (family, name) = item.split_once('/')?;
+            let is_word = |word: &str| {
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_".contains(&byte);
+                !word.is_empty() && word.bytes().all(plain)
+            };
+            (is_word(family) && (name == "*" || is_word(name))).then(|| item.to_ascii_lowercase())
+        };
+        split(text).map(read).collect()
+    })
+}
+
+/// A number of bytes, with the suffix `KiB`, `MiB` or `GiB` if wanted.
 pub fn size(limits: RangeInclusive<usize>) -> Rule<usize> {
     let words =
         format!("a size from {} to {}", show_size(*limits.start()), show_size(*limits.end()));
     rule(words, "64KiB", move |text| {
-        let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)];
+        let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
         let (digits, unit) = units
             .iter()
             .find_map(|(name, bytes)| Some((text.strip_suffix(name)?.trim_end(), *bytes)))
@@ -143,6 +158,7 @@ pub fn size(limits: RangeInclusive<usize>) -> Rule<usize> {
 pub fn show_size(bytes: usize) -> String {
     match bytes {
         0 => "0".to_owned(),
+        bytes if bytes % (1 << 30) == 0 => format!("{}GiB", bytes >> 30),
         bytes if bytes % (1 << 20) == 0 => format!("{}MiB", bytes >> 20),
         bytes if bytes % (1 << 10) == 0 => format!("{}KiB", bytes >> 10),
         bytes => bytes.to_string(),

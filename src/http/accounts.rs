@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::auth::password;
 use crate::clock;
 use crate::http::cookies;
+use crate::http::envelope;
 use crate::http::error::{Answered, ErrorBody};
 use crate::http::extract::{Body, Caller, MaybeCaller};
 use crate::http::passwords;
@@ -32,6 +33,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .route("/api/v1/auth/logout", web::post().to(logout))
         .route("/api/v1/auth/token/refresh", web::post().to(refresh))
         .route("/api/v1/auth/register", web::post().to(register))
+        .route("/api/v1/auth/profile", web::get().to(self::profile))
         .service(
             web::resource("/api/v1/auth/me")
                 .route(web::get().to(me))
@@ -154,6 +156,9 @@ pub async fn login(
     let name = body.login.or(body.username).or(body.email).or(body.phone);
     let name = name.ok_or_else(|| Refusal::field("login", "required"))?;
     let signed_in = sign_in::sign_in(&state, &request, &name, &body.password).await?;
+    if envelope::is_worn(&request) {
+        return Ok(envelope::signed_in(&state, &request, &signed_in));
+    }
     Ok(answer(&state, &request, signed_in, false))
 }
 
@@ -248,11 +253,32 @@ pub async fn register(
 /// One's own account.
 #[utoipa::path(get, path = "/api/v1/auth/me", tag = "accounts",
     responses((status = 200, body = AccountView), (status = 401, body = ErrorBody)))]
-pub async fn me(state: web::Data<State>, who: Caller) -> Answered<HttpResponse> {
+pub async fn me(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+) -> Answered<HttpResponse> {
+    let found = own_account(&state, &who).await?;
+    Ok(match envelope::is_worn(&request) {
+        true => HttpResponse::Ok().json(envelope::account(&found)),
+        false => HttpResponse::Ok().json(user::account_view(&found)),
+    })
+}
+
+/// One's own account as the older dashboard reads it.
+#[utoipa::path(get, path = "/api/v1/auth/profile", tag = "compatibility",
+    responses((status = 200)))]
+pub async fn profile(
+    state: web::Data<State>,
+    who: Caller,
+) -> Answered<web::Json<serde_json::Value>> {
+    Ok(web::Json(envelope::account(&own_account(&state, &who).await?)))
+}
+
+async fn own_account(state: &State, who: &Caller) -> Result<user::User, Refusal> {
     let id = who.user;
     let found = state.house.lane.read(move |conn| Ok(user::by_id(conn, id)?)).await?;
-    let found = found.ok_or_else(|| Refusal::not_authenticated("the account is gone"))?;
-    Ok(HttpResponse::Ok().json(user::account_view(&found)))
+    found.ok_or_else(|| Refusal::not_authenticated("the account is gone"))
 }
 
 /// Changes one's own profile.

@@ -179,6 +179,7 @@ impl CredentialView {
                 Carrier::Cookie => "cookie",
                 Carrier::Access => "access",
                 Carrier::Opaque => "opaque",
+                Carrier::Service(_) => "service",
                 Carrier::Nothing => "none",
             }),
             user: Some(who.user),

@@ -59,7 +59,23 @@ impl Deref for Caller {
 #[derive(Debug, Clone)]
 pub struct MaybeCaller(pub Option<Arc<Identity>>);
 
+/// Someone signed in, or a service; for what the policy opens to services.
+#[derive(Debug, Clone)]
+pub struct CallerOrService(pub Arc<Identity>);
+
+/// A person: what stands on being signed in alone is not a service's.
 async fn identify(request: HttpRequest) -> Result<Arc<Identity>, ApiError> {
+    let who = identify_any(request).await?;
+    match who.carrier {
+        Carrier::Service(purpose) => {
+            let message = format!("a service token for {} does not open this", purpose.as_str());
+            Err(Refusal::forbidden(message).into())
+        }
+        _ => Ok(who),
+    }
+}
+
+async fn identify_any(request: HttpRequest) -> Result<Arc<Identity>, ApiError> {
     let state = state(&request)?;
     let shown = credential(&request).ok_or_else(|| Refusal::not_authenticated("sign in first"))?;
     let who = state.house.authenticator.identify(&shown).await?;
@@ -97,6 +113,16 @@ impl FromRequest for MaybeCaller {
                 Err(fault) => Err(fault),
             }
         })
+    }
+}
+
+impl FromRequest for CallerOrService {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { identify_any(request).await.map(Self) })
     }
 }
 

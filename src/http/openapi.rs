@@ -15,9 +15,10 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, chat, contacts, diagnostics, invites, members, messages, passwords, people, profiles,
-    search, sessions, talk,
+    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages, passwords,
+    people, profiles, reports, search, sessions, talk,
 };
+use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// The ways to show a credential, as the description names them.
@@ -38,6 +39,7 @@ const SCHEMES: [&str; 3] = ["bearer", "token", "cookie"];
         accounts::register,
         accounts::me,
         accounts::change,
+        accounts::profile,
         passwords::change,
         passwords::ask_reset,
         passwords::confirm_reset,
@@ -83,6 +85,15 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     profiles::Description::openapi,
     contacts::Description::openapi,
     search::Description::openapi,
+    calls::Description::openapi,
+    reports::Description::openapi,
+    departure::Description::openapi,
+    crate::http::attachments::Description::openapi,
+    dashboard::Described::openapi,
+    member_talks::Described::openapi,
+    monitoring::Described::openapi,
+    notifications::Described::openapi,
+    service_tokens::Described::openapi,
 ];
 
 fn described() -> utoipa::openapi::OpenApi {

@@ -4,9 +4,11 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, chat, classroom, contacts, diagnostics, invites, lobby, members, messages, messenger,
-    middleware, openapi, operations, pages, profiles, search, sessions, talk, tokens, upgrade,
+    accounts, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby, members,
+    messages, messenger, middleware, openapi, operations, pages, profiles, reports, search,
+    sessions, talk, tokens, upgrade,
 };
+use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,20 @@ pub const fn exempt(method: &'static str, path: &'static str) -> Route {
 }
 
 /// Every route but those of sockets, which are `paths::PATHS`; a table for each part.
-pub const ROUTES: &[&[Route]] =
-    &[OPERATIONS, ACCOUNTS, PAGES, CHAT, TALK, PEOPLE, LOBBY, messenger::ROUTES, classroom::ROUTES];
+pub const ROUTES: &[&[Route]] = &[
+    OPERATIONS,
+    ACCOUNTS,
+    PAGES,
+    CHAT,
+    TALK,
+    FILES,
+    PEOPLE,
+    NOTIFICATIONS,
+    FIGURES,
+    LOBBY,
+    messenger::ROUTES,
+    classroom::ROUTES,
+];
 
 /// All rows of [`ROUTES`], one after the other.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -160,6 +174,20 @@ const TALK: &[Route] = &[
     row("PUT", "/api/v1/receipts", Access::SignedIn),
 ];
 
+/// Files.
+#[rustfmt::skip]
+const FILES: &[Route] = &[
+    row("POST", "/api/v1/uploads", Access::SignedIn),
+    row("GET", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("PATCH", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/uploads/{id}", Access::SignedIn),
+    row("POST", "/api/v1/attachments", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/attachments/{id}", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}/content", Access::SignedIn),
+    row("GET", "/api/v1/attachments/{id}/thumbnail", Access::SignedIn),
+];
+
 /// People: oneself and others.
 #[rustfmt::skip]
 const PEOPLE: &[Route] = &[
@@ -176,6 +204,56 @@ const PEOPLE: &[Route] = &[
     row("DELETE", "/api/v1/contacts/{user}", Access::SignedIn),
     row("POST", "/api/v1/contacts/{user}/block", Access::SignedIn),
     row("DELETE", "/api/v1/contacts/{user}/block", Access::SignedIn),
+    row("POST", "/api/v1/conversations/{key}/calls", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/calls", Access::SignedIn),
+    row("GET", "/api/v1/calls", Access::SignedIn),
+    row("GET", "/api/v1/calls/{id}", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/ring", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/answer", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/decline", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/end", Access::SignedIn),
+    row("POST", "/api/v1/calls/{id}/signal", Access::SignedIn),
+    row("POST", "/api/v1/reports", Access::SignedIn),
+    row("GET", "/api/v1/reports", Access::Admin),
+    row("POST", "/api/v1/reports/{id}/resolve", Access::Admin),
+    row("GET", "/api/v1/users/{id}/export", Access::SignedIn),
+    row("POST", "/api/v1/users/{id}/erase", Access::SignedIn),
+    row("GET", "/api/v1/conversations/{key}/export", Access::SignedIn),
+];
+
+/// Dashboards, and what the clients of the older dashboard know; its own envelope of errors stands
+/// in `envelope.rs`.
+#[rustfmt::skip]
+const FIGURES: &[Route] = &[
+    row("GET", "/api/v1/dashboard", Access::SignedIn),
+    row("GET", "/api/v1/auth/profile", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/stats", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/agents", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/workflows", Access::SignedIn),
+    row("GET", "/api/v1/monitoring/dashboard/health", Access::SignedIn),
+    row("GET", "/api/v1/chat/member-conversations", Access::SignedIn),
+    row("POST", "/api/v1/chat/member-conversations", Access::SignedIn),
+    row("GET", "/api/v1/chat/member-conversations/{id}", Access::SignedIn),
+    row("POST", "/api/v1/chat/member-conversations/{id}/send_message", Access::SignedIn),
+];
+
+/// Notifications, and the tokens of services that make them.
+#[rustfmt::skip]
+const NOTIFICATIONS: &[Route] = &[
+    row("GET", "/api/v1/notifications", Access::SignedIn),
+    row("POST", "/api/v1/notifications", Access::Admin),
+    row("GET", "/api/v1/notifications/unread", Access::SignedIn),
+    row("POST", "/api/v1/notifications/read", Access::SignedIn),
+    row("DELETE", "/api/v1/notifications/read", Access::SignedIn),
+    row("POST", "/api/v1/notifications/seen", Access::SignedIn),
+    row("GET", "/api/v1/notifications/preferences", Access::SignedIn),
+    row("PATCH", "/api/v1/notifications/preferences", Access::SignedIn),
+    row("GET", "/api/v1/notifications/{id}", Access::SignedIn),
+    row("DELETE", "/api/v1/notifications/{id}", Access::SignedIn),
+    row("POST", "/api/v1/notifications/{id}/read", Access::SignedIn),
+    row("GET", "/api/v1/service-tokens", Access::Admin),
+    row("POST", "/api/v1/service-tokens", Access::Admin),
+    row("DELETE", "/api/v1/service-tokens/{id}", Access::Admin),
 ];
 
 /// The methods that routes with this path have; none when no route has it.
@@ -217,12 +295,21 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     tokens::configure(cfg);
     profiles::configure(cfg);
     contacts::configure(cfg);
+    calls::configure(cfg);
+    reports::configure(cfg);
+    departure::configure(cfg);
     search::configure(cfg);
     chat::configure(cfg);
     messages::configure(cfg);
     members::configure(cfg);
     talk::configure(cfg);
     invites::configure(cfg);
+    dashboard::configure(cfg);
+    member_talks::configure(cfg);
+    monitoring::configure(cfg);
+    notifications::configure(cfg);
+    service_tokens::configure(cfg);
+    crate::http::attachments::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
     pages::configure(cfg);
@@ -236,6 +323,7 @@ macro_rules! wrap {
     ($app:expr, $state:expr) => {
         $app.wrap($crate::http::middleware::cors(&$state.config))
             .wrap(actix_web::middleware::NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn($crate::http::envelope::wear))
             .wrap(actix_web::middleware::from_fn($crate::http::middleware::dress))
     };
 }

@@ -7,6 +7,7 @@ use crate::actors::house::House;
 use crate::auth::token::Tokens;
 use crate::config::Config;
 use crate::http::hashing::Hashing;
+use crate::http::intake::Intake;
 use crate::metrics;
 
 /// What every handler may reach; cloned once a worker.
@@ -16,6 +17,7 @@ pub struct State {
     pub config: Arc<Config>,
     pub tokens: Arc<Tokens>,
     pub hashing: Hashing,
+    pub intake: Intake,
     pub metrics: metrics::Handle,
     /// Where this process listens, as BIND names it.
     pub addresses: Arc<[SocketAddr]>,

@@ -19,7 +19,7 @@ use crate::actors::lobby;
 use crate::actors::recorder::Ticket;
 use crate::actors::session::{Opening, Start};
 use crate::actors::throttle::Place;
-use crate::auth::identity::Identity;
+use crate::auth::identity::{Carrier, Identity};
 use crate::clock;
 use crate::http::classroom::general;
 use crate::http::cookies;
@@ -192,6 +192,10 @@ impl Asked<'_> {
             Ok(who) => who,
             Err((close, refusal)) => return self.refuse(None, close, refusal),
         };
+        if who.as_ref().is_some_and(|who| matches!(who.carrier, Carrier::Service(_))) {
+            let refusal = Refusal::forbidden("a service token opens no socket");
+            return self.refuse(who, Close::NotAuthorized, refusal);
+        }
         let subject = who.clone().unwrap_or_else(Identity::nobody);
         let roles = self.choice.roles;
         if !roles.is_empty() && !roles.contains(&subject.role) {

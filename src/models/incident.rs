@@ -1,11 +1,13 @@
 //! The `incidents` table with patients, pictures and the log of who saw which patient.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::ids::{ConversationId, HospitalId, IncidentId, UserId};
 use crate::models::error::StoreError;
-use crate::models::schema::{incident_images, incident_patients, incidents, patient_reads};
+use crate::models::schema::{incident_images, incident_patients, incidents, patient_reads, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::protocol::dispatch::{Degrees, IncidentStatus, IncidentType, Priority};
 use crate::protocol::views::dispatch::{ImageView, PatientView};
@@ -251,20 +253,26 @@ pub fn add_image(
     Ok(())
 }
 
+/// The way of a line that says that someone no longer looks at the board.
+pub const BOARD_LEFT: &str = "board_left";
+/// How long before a call a board may have been opened that still shows it.
+const BOARD_OPEN_DAYS: i64 = 30;
+
 /// Logs that someone saw the patient of an incident, or with none given the whole board. `way` is
-/// how: `board`, `unit`, `rest`, `export` …
+/// how: `board`, `unit`, `order`, `rest`, `export` …
 pub fn note_read(
     conn: &mut DbConn,
     incident: Option<IncidentId>,
     user: UserId,
-    username: &str,
     way: &str,
     at: NaiveDateTime,
 ) -> Result<(), StoreError> {
+    let username: Option<String> =
+        users::table.find(user).select(users::username).first(conn).optional()?;
     let row = (
         patient_reads::incident_id.eq(incident),
         patient_reads::user_id.eq(user),
-        patient_reads::username.eq(username),
+        patient_reads::username.eq(username.unwrap_or_default()),
         patient_reads::way.eq(way),
         patient_reads::at.eq(at),
     );
@@ -275,7 +283,7 @@ pub fn note_read(
 /// One line of the log of who saw which patient.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct PatientRead {
-    /// None: they saw the whole board as it stood then.
+    /// None: they had the whole board open.
     pub incident: Option<IncidentId>,
     pub user: Option<UserId>,
     pub username: String,
@@ -283,21 +291,49 @@ pub struct PatientRead {
     pub at: NaiveDateTime,
 }
 
-/// Who saw the patient of an incident, oldest first: those who opened it, and those who looked at
-/// a board on which it stood.
-pub fn reads_of(
-    conn: &mut DbConn,
-    incident: &Incident,
-    limit: i64,
-) -> Result<Vec<PatientRead>, StoreError> {
+/// Who saw the patient of an incident, oldest first: those who opened it, those whose unit was
+/// ordered to it, and those who had a board open while it stood there, also when they had opened
+/// it before the call came in.
+pub fn reads_of(conn: &mut DbConn, incident: &Incident) -> Result<Vec<PatientRead>, StoreError> {
+    let since = incident.received_at - chrono::Duration::days(BOARD_OPEN_DAYS);
     let until = incident.closed_at.unwrap_or_else(far_future);
-    let on_board = patient_reads::incident_id
-        .is_null()
-        .and(patient_reads::at.ge(incident.received_at))
-        .and(patient_reads::at.le(until));
-    Ok(patient_reads::table
-        .filter(patient_reads::incident_id.eq(incident.id).or(on_board))
+    let columns = (
+        patient_reads::incident_id,
+        patient_reads::user_id,
+        patient_reads::username,
+        patient_reads::way,
+        patient_reads::at,
+    );
+    let mut reads: Vec<PatientRead> = patient_reads::table
+        .filter(patient_reads::incident_id.eq(incident.id))
         .order((patient_reads::at, patient_reads::id))
+        .select(columns)
+        .load(conn)?;
+    let boards: Vec<PatientRead> = patient_reads::table
+        .filter(patient_reads::incident_id.is_null())
+        .filter(patient_reads::at.ge(since).and(patient_reads::at.le(until)))
+        .order((patient_reads::at, patient_reads::id))
+        .select(columns)
+        .load(conn)?;
+    let mut open: HashMap<Option<UserId>, PatientRead> = HashMap::new();
+    for line in boards {
+        match (line.way == BOARD_LEFT, line.at < incident.received_at) {
+            (true, true) => drop(open.remove(&line.user)),
+            (false, true) => drop(open.insert(line.user, line)),
+            (true, false) => {}
+            (false, false) => reads.push(line),
+        }
+    }
+    reads.extend(open.into_values());
+    reads.sort_by_key(|read| read.at);
+    Ok(reads)
+}
+
+/// The newest lines about whole boards, newest first.
+pub fn board_reads(conn: &mut DbConn, limit: i64) -> Result<Vec<PatientRead>, StoreError> {
+    Ok(patient_reads::table
+        .filter(patient_reads::incident_id.is_null())
+        .order(patient_reads::id.desc())
         .limit(limit)
         .select((
             patient_reads::incident_id,

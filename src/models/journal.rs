@@ -108,20 +108,43 @@ pub fn append(conn: &mut DbConn, topic: TopicId, entries: &[NewEntry]) -> Result
     }
     let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
     transaction(conn, |conn| {
-        let head: i64 = diesel::update(topics::table.find(topic))
-            .set(topics::head.eq(topics::head + count))
-            .returning(topics::head)
-            .get_result(conn)?;
-        let first = head - count + 1;
-        match conn {
-            // One round trip for all: what a statement costs PostgreSQL is the waiting.
-            DbConn::Postgres(inner) if entries.len() > 1 => {
-                append_columns(inner, topic, first, entries)?;
-            }
-            either => append_rows(either, topic, first, entries)?,
-        }
+        let first = reserve(conn, topic, count)?;
+        enter(conn, topic, first, entries)?;
         Ok(first)
     })
+}
+
+/// Takes the next `count` positions of `topic` and answers the first; nobody else can give
+/// positions of it until the caller's transaction ends, in which [`enter`] must fill them.
+///
+/// # Errors
+/// [`StoreError::Missing`] when there is no such topic.
+pub fn reserve(conn: &mut DbConn, topic: TopicId, count: i64) -> Result<i64, StoreError> {
+    let head: i64 = diesel::update(topics::table.find(topic))
+        .set(topics::head.eq(topics::head + count))
+        .returning(topics::head)
+        .get_result(conn)?;
+    Ok(head - count + 1)
+}
+
+/// Writes `entries` at positions that [`reserve`] gave.
+///
+/// # Errors
+/// Those of the database.
+pub fn enter(
+    conn: &mut DbConn,
+    topic: TopicId,
+    first: i64,
+    entries: &[NewEntry],
+) -> Result<(), StoreError> {
+    match conn {
+        // One round trip for all: what a statement costs PostgreSQL is the waiting.
+        DbConn::Postgres(inner) if entries.len() > 1 => {
+            append_columns(inner, topic, first, entries)?;
+        }
+        either => append_rows(either, topic, first, entries)?,
+    }
+    Ok(())
 }
 
 /// Row by row through one prepared statement: what a new statement costs SQLite is the parsing.

@@ -160,12 +160,14 @@ pub fn add_api_token(conn: &mut DbConn, new: NewApiToken<'_>) -> Result<(), Stor
 /// Whom an opaque token stands for, and when it ends.
 pub type TokenHolder = (Option<Login>, User, Option<NaiveDateTime>);
 
-/// The holder of this opaque token unless its sign-in is revoked. The caller checks the ends.
+/// The holder of this opaque token unless its sign-in is revoked. The caller checks the ends. A
+/// token with a purpose is not a person's: see `service_token.rs`.
 pub fn by_api_token(conn: &mut DbConn, hash: &str) -> Result<Option<TokenHolder>, StoreError> {
     let found: Option<TokenHolder> = api_tokens::table
         .inner_join(users::table)
         .left_join(logins::table)
         .filter(api_tokens::token_hash.eq(hash).and(logins::revoked_at.is_null()))
+        .filter(api_tokens::purpose.is_null())
         .select((Option::<Login>::as_select(), User::as_select(), api_tokens::expires_at))
         .first(conn)
         .optional()?;

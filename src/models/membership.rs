@@ -164,6 +164,21 @@ pub fn member_ids(
         .load(conn)?)
 }
 
+/// Up to `limit` members with an active account, by id, and until when each has muted it.
+pub fn audience(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<Vec<(UserId, Option<NaiveDateTime>)>, StoreError> {
+    Ok(memberships::table
+        .inner_join(users::table)
+        .filter(memberships::conversation_id.eq(conversation).and(users::is_active.eq(true)))
+        .order(memberships::user_id)
+        .limit(limit)
+        .select((memberships::user_id, memberships::muted_until))
+        .load(conn)?)
+}
+
 /// How many members there are.
 pub fn member_count(conn: &mut DbConn, conversation: ConversationId) -> Result<i64, StoreError> {
     let rows = memberships::table.filter(memberships::conversation_id.eq(conversation));

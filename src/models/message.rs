@@ -16,7 +16,7 @@ use crate::models::posting::{self, Place};
 use crate::models::schema::{conversations, messages};
 use crate::models::search;
 use crate::models::store::DbConn;
-use crate::models::{mention, pin, reaction, user, version};
+use crate::models::{attachment, mention, pin, reaction, user, version};
 use crate::protocol::views::talk::ForwardView;
 use crate::protocol::views::{HistoryPage, MessageView, PersonView, ReplyView};
 
@@ -42,14 +42,14 @@ pub struct MessageRow {
     pub edited_at: Option<NaiveDateTime>,
     pub deleted_at: Option<NaiveDateTime>,
     pub deleted_by: Option<UserId>,
-    /// The name that someone not signed in gave.
-    pub sender_name: Option<String>,
     /// The how manyth message of its conversation, from 1.
     pub number: i64,
     /// The message it was forwarded from, which may be gone.
     pub forward_of: Option<MessageId>,
     /// Who wrote that one, whose account may be gone.
     pub forward_sender: Option<UserId>,
+    /// The name that someone not signed in gave.
+    pub sender_name: Option<String>,
 }
 
 /// Where a forwarded message comes from.
@@ -166,12 +166,18 @@ fn posted_view(post: &NewPost, replies: &Quoted, id: MessageId, seq: i64) -> Mes
         mentions: post.mentions.clone(),
         reactions: Vec::new(),
         pinned: None,
+        attachments: Vec::new(),
     }
 }
 
 /// The message with this id, deleted or not.
 pub fn by_id(conn: &mut DbConn, id: MessageId) -> Result<Option<MessageRow>, StoreError> {
     Ok(messages::table.find(id).select(MessageRow::as_select()).first(conn).optional()?)
+}
+
+/// The newest message of all.
+pub fn newest_id(conn: &mut DbConn) -> Result<Option<MessageId>, StoreError> {
+    Ok(messages::table.select(diesel::dsl::max(messages::id)).first(conn)?)
 }
 
 /// The messages with these ids as their readers see them, in seven queries at most.
@@ -197,6 +203,8 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
     let mut reactions = reaction::of(conn, &ids)?;
     let mut pins = pin::of(conn, &ids)?;
     let person = |id: Option<UserId>| people.get(&id?).cloned();
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
+    let mut files = attachment::of_messages(conn, &ids)?;
     let view = |row: MessageRow| MessageView {
         id: row.id,
         conversation: row.conversation_id,
@@ -214,6 +222,7 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         mentions: mentions.remove(&row.id).unwrap_or_default(),
         reactions: reactions.remove(&row.id).unwrap_or_default(),
         pinned: pins.remove(&row.id),
+        attachments: files.remove(&row.id).unwrap_or_default(),
     };
     Ok(rows.into_iter().map(view).collect())
 }
@@ -253,8 +262,8 @@ pub fn edit(
     views(conn, &[id])?.remove(&id).ok_or(StoreError::Missing)
 }
 
-/// Takes a message back: its text goes for good, and with it its versions, mentions, reactions, pin
-/// and origin; its place stays. The caller journals it.
+/// Takes a message back: its text and files go for good, and with them its versions, mentions,
+/// reactions, pin and origin; its place stays. The caller journals it.
 ///
 /// # Errors
 /// `Missing` when there is no such message or it is deleted already.
@@ -283,6 +292,7 @@ pub fn delete(
     mention::forget(conn, id)?;
     reaction::forget(conn, id)?;
     pin::remove(conn, id)?;
+    attachment::doom_of_message(conn, id, at)?;
     search::remove(conn, &[id])
 }
 

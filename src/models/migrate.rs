@@ -58,8 +58,12 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-000012_name_senders",
     "2026-11-28-000016_extend_chat",
     "2026-11-28-000017_create_invites",
+    "2026-11-28-000028_create_notifications",
+    "2026-11-28-000022_create_attachments",
     "2026-11-28-000031_create_dispatch",
     "2026-11-28-001901_create_profiles",
+    "2026-11-28-001902_create_calls",
+    "2026-11-28-001903_create_reports",
     "2026-11-28-002001_index_messages": "search_sqlite" | "search_postgres",
     "2026-11-28-002501_create_classroom",
 ];

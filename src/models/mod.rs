@@ -45,9 +45,32 @@ pub mod version;
 
 pub mod posting;
 
+pub mod attachment;
+
+pub mod attachment_part;
+pub mod call;
+
+pub mod report;
+
+pub mod erasure;
+
+pub mod export;
+
 pub mod search;
 
 pub mod answer;
+
+pub mod notification;
+
+pub mod preference;
+
+pub mod recipients;
+
+pub mod service_token;
+
+pub mod dashboard;
+
+pub mod dispatch_figures;
 
 pub mod attempt;
 

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use crate::ids::UserId;
 use crate::models::error::StoreError;
@@ -37,6 +39,16 @@ pub fn note(
         on_engine!(&mut *conn, |inner| statement.execute(inner))?;
     }
     Ok(())
+}
+
+/// How many people are online by processes whose heartbeat is no older than `since`.
+///
+/// # Errors
+/// Those of the database.
+pub fn count(conn: &mut DbConn, since: NaiveDateTime) -> Result<i64, StoreError> {
+    let online = people_online::table.inner_join(nodes::table).filter(nodes::seen_at.ge(since));
+    let people = sql::<BigInt>("COUNT(DISTINCT people_online.user_id)");
+    Ok(online.select(people).first(conn)?)
 }
 
 /// Who of these people is online by a process whose heartbeat is no older than `since`.

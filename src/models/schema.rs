@@ -49,6 +49,7 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         expires_at -> Nullable<Timestamp>,
+        purpose -> Nullable<Text>,
     }
 }
 
@@ -147,10 +148,10 @@ diesel::table! {
         edited_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
         deleted_by -> Nullable<BigInt>,
-        sender_name -> Nullable<Text>,
         number -> BigInt,
         forward_of -> Nullable<BigInt>,
         forward_sender -> Nullable<BigInt>,
+        sender_name -> Nullable<Text>,
     }
 }
 
@@ -224,6 +225,40 @@ diesel::table! {
 }
 
 diesel::table! {
+    attachments (id) {
+        id -> BigInt,
+        object_key -> Text,
+        uploader_id -> Nullable<BigInt>,
+        name -> Text,
+        content_type -> Text,
+        size_bytes -> BigInt,
+        received_bytes -> BigInt,
+        sha256 -> Nullable<Text>,
+        width -> Nullable<Integer>,
+        height -> Nullable<Integer>,
+        thumbnail_type -> Nullable<Text>,
+        message_id -> Nullable<BigInt>,
+        place -> Integer,
+        holder -> Nullable<Text>,
+        created_at -> Timestamp,
+        touched_at -> Timestamp,
+        ready_at -> Nullable<Timestamp>,
+        doomed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    attachment_parts (id) {
+        id -> BigInt,
+        attachment_id -> BigInt,
+        first_byte -> BigInt,
+        size_bytes -> Nullable<BigInt>,
+        object_key -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     answers (user_id, command, topic, client_id) {
         user_id -> BigInt,
         command -> Text,
@@ -267,6 +302,47 @@ diesel::table! {
         started_at -> Timestamp,
         seen_at -> Timestamp,
         has_layer -> Bool,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        place -> BigInt,
+        kind -> Text,
+        priority -> Text,
+        title -> Text,
+        message -> Text,
+        object_type -> Nullable<Text>,
+        object_id -> Nullable<Text>,
+        action_url -> Nullable<Text>,
+        facts -> Nullable<Text>,
+        actor_id -> Nullable<BigInt>,
+        group_key -> Nullable<Text>,
+        times -> BigInt,
+        is_quiet -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+        read_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    notification_preferences (user_id, kind) {
+        user_id -> BigInt,
+        kind -> Text,
+        loudness -> Text,
+    }
+}
+
+diesel::table! {
+    quiet_hours (user_id) {
+        user_id -> BigInt,
+        zone -> Text,
+        begins -> Integer,
+        ends -> Integer,
     }
 }
 
@@ -583,6 +659,62 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    calls (id) {
+        id -> BigInt,
+        conversation_id -> BigInt,
+        kind -> Text,
+        state -> Text,
+        caller_id -> Nullable<BigInt>,
+        created_at -> Timestamp,
+        ring_until -> Timestamp,
+        answered_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        ended_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    call_participants (call_id, user_id) {
+        call_id -> BigInt,
+        user_id -> BigInt,
+        state -> Text,
+        joined_at -> Nullable<Timestamp>,
+        left_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    reports (id) {
+        id -> BigInt,
+        reporter_id -> Nullable<BigInt>,
+        person_id -> Nullable<BigInt>,
+        message_id -> Nullable<BigInt>,
+        conversation_id -> Nullable<BigInt>,
+        reason -> Text,
+        note -> Text,
+        excerpt -> Text,
+        state -> Text,
+        created_at -> Timestamp,
+        resolved_at -> Nullable<Timestamp>,
+        resolved_by -> Nullable<BigInt>,
+        resolution -> Text,
+    }
+}
+
+diesel::table! {
+    erasures (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        asked_by -> Nullable<BigInt>,
+        removes_messages -> Bool,
+        asked_at -> Timestamp,
+        messages -> BigInt,
+        conversations -> BigInt,
+        done_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(notices -> users (user_id));
 diesel::joinable!(logins -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
@@ -605,8 +737,14 @@ diesel::joinable!(mentions -> messages (message_id));
 diesel::joinable!(mentions -> users (user_id));
 diesel::joinable!(message_versions -> messages (message_id));
 diesel::joinable!(invites -> conversations (conversation_id));
+diesel::joinable!(attachments -> users (uploader_id));
+diesel::joinable!(attachments -> messages (message_id));
+diesel::joinable!(attachment_parts -> attachments (attachment_id));
 diesel::joinable!(answers -> users (user_id));
 diesel::joinable!(connection_attempts -> users (user_id));
+diesel::joinable!(notifications -> users (user_id));
+diesel::joinable!(notification_preferences -> users (user_id));
+diesel::joinable!(quiet_hours -> users (user_id));
 diesel::joinable!(profiles -> users (user_id));
 diesel::joinable!(client_settings -> users (user_id));
 diesel::joinable!(contacts -> users (person_id));
@@ -634,14 +772,20 @@ diesel::joinable!(maydays -> units (unit_id));
 diesel::joinable!(maydays -> incidents (incident_id));
 diesel::joinable!(par_timers -> incidents (incident_id));
 diesel::joinable!(par_timers -> users (checked_by));
+diesel::joinable!(call_participants -> calls (call_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     api_tokens,
+    attachment_parts,
+    attachments,
+    call_participants,
+    calls,
     client_settings,
     connection_attempts,
     contacts,
     conversations,
+    erasures,
     facts,
     hospitals,
     incident_images,
@@ -657,17 +801,21 @@ diesel::allow_tables_to_appear_in_same_query!(
     message_versions,
     messages,
     nodes,
+    notification_preferences,
+    notifications,
     notices,
     order_crew,
     orders,
     par_timers,
     password_resets,
+    quiet_hours,
     patient_reads,
     people_online,
     pins,
     profiles,
     reactions,
     refresh_tokens,
+    reports,
     shifts,
     timeline,
     topics,

@@ -437,17 +437,3 @@ pub fn search(conn: &mut DbConn, text: &str, limit: i64) -> Result<Vec<User>, St
         .select(User::as_select())
         .load(conn)?)
 }
-
-/// Up to `limit` active accounts of a role, in the order they were made.
-pub fn active_with_role(
-    conn: &mut DbConn,
-    role: Role,
-    limit: i64,
-) -> Result<Vec<UserId>, StoreError> {
-    Ok(users::table
-        .filter(users::role.eq(role.as_str()).and(users::is_active.eq(true)))
-        .order(users::id)
-        .limit(limit)
-        .select(users::id)
-        .load(conn)?)
-}

@@ -3,11 +3,14 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod call;
 pub mod dispatch;
 pub mod fleet;
+pub mod inbox;
 pub mod look;
 pub mod older;
 pub mod people;
+pub mod report;
 pub mod rooms;
 pub mod search;
 pub mod talk;
@@ -17,11 +20,14 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::ids::{MessageId, UserId};
+use crate::ids::{AttachmentId, MessageId, UserId};
+use crate::protocol::command::call::CallCommand;
 use crate::protocol::command::dispatch::{DISPATCH, DispatchCommand};
+use crate::protocol::command::inbox::{INBOX, InboxCommand};
 use crate::protocol::command::look::{LOOKS, Look};
 use crate::protocol::command::older::OlderCommand;
 use crate::protocol::command::people::PeopleCommand;
+use crate::protocol::command::report::ReportCommand;
 use crate::protocol::command::rooms::{ROOMS, RoomCommand};
 use crate::protocol::command::search::Search;
 use crate::protocol::command::talk::{TALK, TalkCommand};
@@ -66,6 +72,10 @@ pub struct MessageSend {
     pub reply_to: Option<MessageId>,
     /// Makes the send idempotent for 24 h: the repeat gets the first answer. 1 to 64 bytes.
     pub client_id: Option<String>,
+    /// Files one has uploaded and not sent yet, in their order; with them `content` may be empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub attachments: Vec<AttachmentId>,
     /// The name that someone not signed in gives; only a dialect sets it.
     #[serde(skip)]
     pub sender_name: Option<String>,
@@ -205,8 +215,11 @@ pub enum Command {
     Talk(TalkCommand),
     Room(RoomCommand),
     Look(Look),
+    Inbox(InboxCommand),
     People(PeopleCommand),
     Dispatch(Box<DispatchCommand>),
+    Call(CallCommand),
+    Report(ReportCommand),
     Search(Search),
 }
 
@@ -246,7 +259,8 @@ const fn row(
 }
 
 /// Every command, in the order of `docs/PROTOCOL.md`; a table for each part of the protocol.
-pub const COMMANDS: &[&[CommandRow]] = &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, DISPATCH];
+pub const COMMANDS: &[&[CommandRow]] =
+    &[CONNECTION, CHAT, TALK, ROOMS, LOOKS, PEOPLE, CALLS, DISPATCH, INBOX];
 
 /// All rows of [`COMMANDS`], one after the other.
 pub fn commands() -> impl Iterator<Item = &'static CommandRow> {
@@ -299,6 +313,29 @@ const PEOPLE: &[CommandRow] = &[
     row("contact.block", false, |raw| about_people(raw, PeopleCommand::ContactBlock)),
     row("contact.unblock", false, |raw| about_people(raw, PeopleCommand::ContactUnblock)),
 ];
+
+/// Calls, and what is brought before the admins.
+#[rustfmt::skip]
+const CALLS: &[CommandRow] = &[
+    row("call.start", true, |raw| about_calls(raw, CallCommand::Start)),
+    row("call.ring", false, |raw| about_calls(raw, CallCommand::Ring)),
+    row("call.answer", false, |raw| about_calls(raw, CallCommand::Answer)),
+    row("call.decline", false, |raw| about_calls(raw, CallCommand::Decline)),
+    row("call.end", false, |raw| about_calls(raw, CallCommand::End)),
+    row("call.signal", false, |raw| about_calls(raw, CallCommand::Signal)),
+    row("call.show", false, |raw| about_calls(raw, CallCommand::Show)),
+    row("call.list", false, |raw| about_calls(raw, CallCommand::List)),
+    row("report.send", false, |raw| read_data(raw).map(ReportCommand::Send).map(Command::Report)),
+    row("report.list", false, |raw| read_data(raw).map(ReportCommand::List).map(Command::Report)),
+    row("report.resolve", false, |raw| read_data(raw).map(ReportCommand::Resolve).map(Command::Report)),
+];
+
+fn about_calls<T: DeserializeOwned>(
+    raw: Option<&RawValue>,
+    command: fn(T) -> CallCommand,
+) -> Result<Command, Refusal> {
+    read_data(raw).map(command).map(Command::Call)
+}
 
 fn about_people<T: DeserializeOwned>(
     raw: Option<&RawValue>,

@@ -1,8 +1,11 @@
 //! What the server says by itself: one variant an event, its `type` and `data`.
 
+pub mod call;
 pub mod dispatch;
+pub mod inbox;
 pub mod older;
 pub mod people;
+pub mod report;
 pub mod talk;
 
 use std::sync::Arc;
@@ -13,11 +16,15 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::ids::{MessageId, UserId};
+use crate::protocol::event::call::CallEvent;
 use crate::protocol::event::dispatch::DispatchEvent;
+use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::report::ReportEvent;
 use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::topic::Topic;
+use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::positions::PositionView;
 use crate::protocol::views::{ConversationView, MemberRole, MemberView, MessageView, PersonView};
 
@@ -80,12 +87,19 @@ pub enum EventBody {
         from: UserId,
         data: Option<Arc<RawValue>>,
     },
+    /// On a person's inbox: their notifications.
+    Inbox(InboxEvent),
     /// Ephemeral; for clients of older systems alone.
     Older(OlderEvent),
     /// On a person's inbox: what they changed about themselves.
     People(PeopleEvent),
     /// On the boards.
     Dispatch(Box<DispatchEvent>),
+    /// On a person's dashboard: its figures have changed.
+    Dashboard(DashboardView),
+    Call(CallEvent),
+    /// To admins.
+    Report(ReportEvent),
 }
 
 impl EventBody {
@@ -130,9 +144,13 @@ impl EventBody {
             Self::Presence { .. } => "presence",
             Self::Positions { .. } => "positions",
             Self::Published { .. } => "topic.published",
+            Self::Inbox(event) => event.name(),
+            Self::Dashboard(_) => "dashboard",
             Self::Older(event) => event.name(),
             Self::People(event) => event.name(),
             Self::Dispatch(event) => event.name(),
+            Self::Call(event) => event.name(),
+            Self::Report(event) => event.name(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod emoji;
 pub mod event;
 pub mod frame;
 pub mod mention;
+pub mod opaque;
 pub mod refusal;
 pub mod topic;
 pub mod views;

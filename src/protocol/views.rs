@@ -3,10 +3,15 @@
 //! Ids are strings, moments RFC 3339 with six digits.
 //! **Never:** secrets, or anything its reader may not see.
 
+pub mod attachment;
+pub mod call;
+pub mod dashboard;
 pub mod dispatch;
 pub mod hospitals;
+pub mod inbox;
 pub mod people;
 pub mod positions;
+pub mod report;
 pub mod rooms;
 pub mod search;
 pub mod talk;
@@ -19,7 +24,10 @@ use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
+use crate::protocol::views::attachment::AttachmentView;
+use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
+use crate::protocol::views::inbox::InboxSnapshot;
 use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 
 /// A person, as others in a room see them.
@@ -107,6 +115,8 @@ pub struct MessageView {
     /// Present while it is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<PinView>,
+    /// Files sent with it, in the sender's order; absent when there are none.
+    pub attachments: Vec<AttachmentView>,
 }
 
 /// What a member may do in a conversation, from most to least.
@@ -257,18 +267,13 @@ pub struct ChatSnapshot {
     pub pins: Vec<MessageView>,
 }
 
-/// What an inbox's reader starts from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct InboxSnapshot {
-    pub conversations: Vec<ConversationEntry>,
-}
-
 /// What a subscriber starts from, by kind of topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Snapshot {
     Chat(ChatSnapshot),
     Inbox(InboxSnapshot),
+    Dashboard(DashboardView),
     Board(BoardSnapshot),
     Unit(Box<UnitSnapshot>),
 }

@@ -38,6 +38,7 @@ fn identity(person: &Person) -> Arc<Identity> {
         carrier: Carrier::Access,
         login: Some(person.login),
         expires_at: None,
+        profile: None,
     })
 }
 

@@ -161,6 +161,8 @@ impl Board {
 struct Shift {
     server: watch::Receiver<SocketAddr>,
     acked: Arc<AtomicUsize>,
+    /// No more orders are given.
+    closing: watch::Receiver<bool>,
     over: watch::Receiver<bool>,
 }
 
@@ -208,22 +210,21 @@ async fn dispatches(mut shift: Shift, person: Person, done: Arc<AtomicUsize>) ->
                 }
                 continue;
             }
+            let closing = *shift.closing.borrow();
+            let bit = if person.name == "dana" { 1 } else { 2 };
             let (kind, data) = if taken < CALLS && board.incidents.len() < 8 {
                 let client_id = format!("call-{}-{taken}", person.name);
-                (
-                    "incident.create",
-                    json!({"incident_type": "MEDICAL", "priority": "HIGH", "client_id": client_id}),
-                )
-            } else if let Some((incident, unit)) = board.match_up() {
+                let call = json!({"incident_type": "MEDICAL", "priority": "HIGH",
+                    "client_id": client_id});
+                ("incident.create", call)
+            } else if let Some((incident, unit)) = board.match_up().filter(|_| !closing) {
                 tries += 1;
                 let client_id = format!("order-{}-{tries}", person.name);
-                (
-                    "incident.assign",
-                    json!({"incident": incident, "unit": unit, "client_id": client_id}),
-                )
+                let order = json!({"incident": incident, "unit": unit, "client_id": client_id});
+                ("incident.assign", order)
             } else {
                 if taken == CALLS {
-                    done.fetch_or(if person.name == "dana" { 1 } else { 2 }, Ordering::Relaxed);
+                    done.fetch_or(if closing { bit | (bit << 2) } else { bit }, Ordering::Relaxed);
                 }
                 match line.next(Duration::from_millis(100)).await {
                     Some(frame) => board.hear(&frame),
@@ -391,9 +392,10 @@ async fn works_through_a_shift(database: Database) {
         units.push(unit);
     }
     let (address, server) = watch::channel(child.address);
+    let (close, closing) = watch::channel(false);
     let (finish, over) = watch::channel(false);
     let (acked, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let shift = Shift { server, acked: Arc::clone(&acked), over };
+    let shift = Shift { server, acked: Arc::clone(&acked), closing, over };
     let boards =
         desk.map(|person| tokio::spawn(dispatches(shift.clone(), person, Arc::clone(&done))));
     let mut driving = Vec::new();
@@ -416,7 +418,11 @@ async fn works_through_a_shift(database: Database) {
     }
     let store = database.open_beside();
     let working = async {
-        while done.load(Ordering::Relaxed) != 3 || has_unanswered(&store) {
+        while done.load(Ordering::Relaxed) != 3 {
+            look.tick().await;
+        }
+        close.send(true).unwrap();
+        while done.load(Ordering::Relaxed) != 15 || has_unanswered(&store) {
             look.tick().await;
         }
     };

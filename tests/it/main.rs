@@ -2,8 +2,10 @@
 
 mod harness;
 
+mod attachments;
 mod attempts;
 mod browser;
+mod calls;
 mod chat;
 mod classroom;
 mod classroom_pages;
@@ -11,6 +13,8 @@ mod close_codes;
 mod command_line;
 mod contacts;
 mod crash;
+mod dashboards;
+mod departure;
 mod dispatch;
 mod dispatch_offline;
 mod dispatch_orders;
@@ -24,8 +28,11 @@ mod messages;
 mod messenger;
 mod messenger_pages;
 mod model_accounts;
+mod model_attachments;
 mod model_chat;
 mod model_talk;
+mod monitoring;
+mod notifications;
 mod owners;
 mod presence;
 mod privacy;

@@ -56,7 +56,8 @@ fn post(to: &Conversation, sender: &PersonView, content: &str) -> NewPost {
     NewPost {
         conversation: to.id,
         topic: to.topic_id,
-        sender: sender.clone(),
+        sender: Some(sender.clone()),
+        sender_name: None,
         client_id: None,
         message_type: "text".to_owned(),
         content: content.to_owned(),

@@ -13,16 +13,19 @@ const fn room(name: &'static str, may: &'static [&'static str]) -> Room {
     Room { name, may }
 }
 
+const BELOW_ACTORS: &[&str] =
+    &["models", "layer", "auth", "protocol", "socket", "objects", "metrics", "ids", "clock"];
 const BELOW_HTTP: &[&str] = &[
-    "ids", "clock", "metrics", "config", "socket", "protocol", "auth", "layer", "models", "actors",
+    "ids", "clock", "metrics", "config", "socket", "objects", "protocol", "auth", "layer",
+    "models", "actors",
 ];
 const BELOW_BOOT: &[&str] = &[
-    "ids", "clock", "metrics", "config", "socket", "protocol", "auth", "layer", "models", "actors",
-    "http",
+    "ids", "clock", "metrics", "config", "socket", "objects", "protocol", "auth", "layer",
+    "models", "actors", "http",
 ];
 const BELOW_COMMANDS: &[&str] = &[
-    "ids", "clock", "metrics", "config", "socket", "protocol", "auth", "layer", "models", "actors",
-    "http", "boot",
+    "ids", "clock", "metrics", "config", "socket", "objects", "protocol", "auth", "layer",
+    "models", "actors", "http", "boot",
 ];
 
 /// Every room, from the street upwards. A name after `::` narrows to one file of that room.
@@ -32,11 +35,12 @@ const ROOMS: &[Room] = &[
     room("metrics", &[]),
     room("config", &[]),
     room("socket", &["metrics", "clock"]),
+    room("objects", &[]),
     room("protocol", &["ids", "clock"]),
     room("auth", &["protocol", "ids", "clock"]),
     room("layer", &["protocol", "ids"]),
     room("models", &["protocol", "auth::identity", "ids", "clock"]),
-    room("actors", &["models", "layer", "auth", "protocol", "socket", "metrics", "ids", "clock"]),
+    room("actors", BELOW_ACTORS),
     room("http", BELOW_HTTP),
     room("boot", BELOW_BOOT),
     room("commands", BELOW_COMMANDS),
@@ -64,6 +68,10 @@ const TRANSPORT: &[&str] = &["src/http/", "src/socket/"];
 const HASHES: &[&str] = &["src/auth/"];
 
 const DOORS: &[Door] = &[
+    door("object_store", &["src/objects/store.rs"]),
+    door("infer", &["src/objects/sniff.rs"]),
+    door("image", &["src/objects/thumbnail.rs"]),
+    door("actix_multipart", &["src/http/"]),
     door("actix_web_actors", &["src/http/handshake.rs", "src/socket/"]),
     door("actix_web", &["src/http/", "src/boot.rs", "src/boot/"]),
     door("actix_http", TRANSPORT),

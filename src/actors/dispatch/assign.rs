@@ -14,7 +14,7 @@ use crate::actors::mail::{Answer, answer};
 use crate::auth::identity::Role;
 use crate::auth::policy::{Action, Relation};
 use crate::ids::{OrderId, UnitId, UserId};
-use crate::models::incident::Incident;
+use crate::models::incident::{self, Incident};
 use crate::models::lifecycle::{self, Deed};
 use crate::models::order::{self, NewOrder, Order};
 use crate::models::timeline::NewEntry;
@@ -150,6 +150,9 @@ fn give(
         },
     )?;
     unit::set_status(work.conn, unit.id, UnitStatus::Assigned, work.now)?;
+    for &user in &crew.users {
+        incident::note_read(work.conn, Some(incident.id), user, "order", work.now)?;
+    }
     incident.dispatcher_id = incident.dispatcher_id.or(work.who.id());
     talk::add(work, incident, &crew.users)?;
     if let Some(doer) = work.who.id() {

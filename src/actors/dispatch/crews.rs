@@ -78,6 +78,7 @@ pub fn start(work: &mut Work<'_>, wish: &ShiftStart) -> Result<Answer, Fault> {
         order::add_crew(work.conn, bound.id, user_id)?;
         if let Some(incident) = incident::by_id(work.conn, bound.incident_id)? {
             talk::add(work, &incident, &[user_id])?;
+            incident::note_read(work.conn, Some(incident.id), user_id, "order", work.now)?;
             work.ledger.note(What::IncidentChanged(incident.id), None);
         }
         work.ledger.note(What::OrderRepeated(bound.id), None);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::actors::dispatch::notifier::{Notifier, Unheard};
+use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
     alarms, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
@@ -13,7 +13,8 @@ use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, done};
-use crate::actors::post::{check_client_id, delivery};
+use crate::actors::notifier::Notifier;
+use crate::actors::post::check_client_id;
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::UserId;
@@ -172,16 +173,13 @@ impl Job for DispatchJob {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(outcome) => {
                 self.reply.send_with(Ok(outcome.answer), &mut aftermath.replies);
-                let events: Vec<_> = outcome.events.into_iter().map(delivery).collect();
-                if !events.is_empty() {
-                    aftermath.envelopes.push(Envelope::Events(events));
-                }
+                aftermath.publish(outcome.events);
                 for (topic, user) in outcome.unseated {
                     let refusal = Refusal::forbidden("you are no longer of this crew");
                     aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });
                 }
                 for unheard in &outcome.unheard {
-                    self.notifier.nobody_heard(unheard);
+                    unheard.hand_over(&*self.notifier);
                 }
             }
         }

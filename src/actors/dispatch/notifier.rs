@@ -1,9 +1,10 @@
-//! Who is told when an alarm reached no dispatcher. The default writes the log; a pager or web hook
-//! is another implementation of the same trait.
+//! What dispatch says when an alarm reached no dispatcher; the house's notifier carries it further.
 
 use log::error;
 
-use crate::metrics::Metrics;
+use crate::actors::notifier;
+use crate::protocol::topic::Topic;
+use crate::protocol::views::inbox::Priority;
 
 /// An alarm that nobody heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,21 +19,18 @@ pub struct Unheard {
     pub incident: Option<i64>,
 }
 
-/// Takes alarms that nobody heard. Called after the commit, on the writer's thread, so it must not
-/// block.
-pub trait Notifier: Send + Sync {
-    /// An alarm reached no dispatcher.
-    fn nobody_heard(&self, unheard: &Unheard);
-}
-
-/// Writes the log at error level and counts.
-#[derive(Debug, Default)]
-pub struct LogNotifier;
-
-impl Notifier for LogNotifier {
-    fn nobody_heard(&self, unheard: &Unheard) {
-        Metrics::get().alarms_unheard.increment(1);
-        let Unheard { alarm, id, unit, incident } = unheard;
-        error!("nobody heard alarm={alarm} id={id} unit={unit:?} incident={incident:?}");
+impl Unheard {
+    /// Logs what it is about and hands it to the notifier, as urgent as can be.
+    pub fn hand_over(&self, to: &dyn notifier::Notifier) {
+        let Self { alarm, id, unit, incident } = self;
+        error!("no dispatcher heard alarm={alarm} id={id} unit={unit:?} incident={incident:?}");
+        let case = notifier::Unheard {
+            topic: Topic::Board,
+            user: None,
+            kind: (*alarm).to_owned(),
+            priority: Priority::Urgent,
+            id: Some(*id),
+        };
+        notifier::hand_over(to, &case);
     }
 }

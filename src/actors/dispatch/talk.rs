@@ -9,7 +9,7 @@ use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::incident::Incident;
 use crate::models::membership;
-use crate::models::user;
+use crate::models::{recipients, user};
 use crate::protocol::event::EventBody;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::{ConversationKind, MemberRole, MemberView};
@@ -35,7 +35,7 @@ pub fn open(work: &mut Work<'_>, call_id: &str) -> Result<ConversationId, StoreE
             at: work.now,
         },
     )?;
-    let dispatchers = user::active_with_role(work.conn, Role::Dispatcher, DISPATCHERS_MAX)?;
+    let dispatchers = recipients::active_with_role(work.conn, Role::Dispatcher, DISPATCHERS_MAX)?;
     seat(work, &made, &dispatchers, MemberRole::Admin)?;
     if let Some(doer) = work.who.id() {
         seat(work, &made, &[doer], MemberRole::Admin)?;

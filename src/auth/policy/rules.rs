@@ -1,6 +1,6 @@
 //! The rules: who may do what, a table for each part of the house.
 
-use crate::auth::identity::Role;
+use crate::auth::identity::{Purpose, Role};
 use crate::auth::policy::{Action, Relation, Who};
 use crate::protocol::topic::TopicKind;
 
@@ -22,11 +22,13 @@ const BARRED: Who = Who::Relation(Relation::Barred);
 const CREW: Who = Who::Relation(Relation::Crew);
 
 const READERS: &[Who] = &[GUEST, VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
-const POSTERS: &[Who] = &[GUEST, VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const REACTORS: &[Who] = &[VISITOR, LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
+const POSTERS: &[Who] = &[GUEST, VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const SPEAKERS: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const MEMBERS: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER];
 const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER, BARRED];
+const CALLERS: &[Who] = &[MEMBER, PEER, ADMIN, OWNER];
+const TAKERS: &[Who] = &[LISTENER, MEMBER, PEER, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
@@ -39,6 +41,7 @@ const UNIT_OR_SERVER: &[Who] =
     &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin), Who::Server];
 const SPEAKERS_OR_SERVER: &[Who] = &[VISITOR, MEMBER, PEER, AUTHOR, ADMIN, OWNER, Who::Server];
 const KEEPERS_OR_PEER: &[Who] = &[PEER, ADMIN, OWNER];
+const NOTIFIERS: &[Who] = &[Who::Role(Role::Admin), Who::Service(Purpose::Notify), Who::Server];
 
 /// Every rule, in the order of `docs/AUTHORIZATION.md`. What has no row here, nobody may.
 pub const RULES: &[&[Rule]] = &[CHAT, PERSONAL, PEOPLE, DISPATCH];
@@ -78,6 +81,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::NameMember, KEEPERS),
     (TopicKind::Chat, Action::Mute, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::TransferOwnership, &[OWNER]),
+    (TopicKind::Chat, Action::Download, READERS),
 ];
 
 /// What is one person's own, and the admin's tables.
@@ -86,12 +90,19 @@ const PERSONAL: &[Rule] = &[
     (TopicKind::Inbox, Action::Subscribe, &[ONESELF]),
     (TopicKind::Inbox, Action::Read, &[ONESELF]),
     (TopicKind::Inbox, Action::Publish, &[Who::Server]),
+    (TopicKind::Inbox, Action::MarkRead, &[ONESELF]),
+    (TopicKind::Inbox, Action::Delete, &[ONESELF]),
+    (TopicKind::Inbox, Action::Prefer, &[ONESELF]),
     (TopicKind::Dashboard, Action::Subscribe, &[ONESELF]),
     (TopicKind::Dashboard, Action::Read, &[ONESELF]),
     (TopicKind::Dashboard, Action::Publish, &[Who::Server]),
     (TopicKind::Admin, Action::Subscribe, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Read, &[Who::Role(Role::Admin)]),
     (TopicKind::Admin, Action::Publish, &[Who::Server]),
+    (TopicKind::Admin, Action::Create, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Delete, &[Who::Role(Role::Admin)]),
+    (TopicKind::Admin, Action::Notify, NOTIFIERS),
+    (TopicKind::Admin, Action::SeeFigures, &[Who::AnyoneSignedIn]),
 ];
 
 /// People: what they show, and to whom. Each person's entries stand under their inbox.
@@ -101,6 +112,14 @@ const PEOPLE: &[Rule] = &[
     (TopicKind::Inbox, Action::SeeDetails, &[CONTACT, ONESELF]),
     (TopicKind::Inbox, Action::ChangeProfile, &[ONESELF]),
     (TopicKind::Inbox, Action::KeepContacts, &[ONESELF]),
+    (TopicKind::Chat, Action::Call, CALLERS),
+    (TopicKind::Chat, Action::TakeCall, TAKERS),
+    (TopicKind::Chat, Action::EndCall, &[AUTHOR, ADMIN, OWNER]),
+    (TopicKind::Inbox, Action::Report, &[Who::AnyoneSignedIn]),
+    (TopicKind::Admin, Action::ResolveReport, &[Who::Role(Role::Admin)]),
+    (TopicKind::Chat, Action::Export, MEMBERS_OR_BARRED),
+    (TopicKind::Inbox, Action::Export, &[ONESELF, Who::Role(Role::Admin)]),
+    (TopicKind::Inbox, Action::Erase, &[ONESELF, Who::Role(Role::Admin)]),
 ];
 
 /// The boards.

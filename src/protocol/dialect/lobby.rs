@@ -142,6 +142,10 @@ mod tests {
             created_at: at(),
             edited_at: None,
             deleted: false,
+            forwarded_from: None,
+            reactions: Vec::new(),
+            mentions: Vec::new(),
+            pinned: None,
         };
         let body = EventBody::MessageNew(message);
         let event = Event { topic: Topic::room("lobby"), seq: Some(1), at: at(), body };

@@ -3,9 +3,18 @@
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 
+use super::engines::Database;
 use super::people::Person;
 use super::server::Server;
 use super::socket::Socket;
+
+/// Tells a story on a server over each engine.
+pub async fn each_engine(settings: &[(&str, &str)], story: impl AsyncFn(Server)) {
+    story(Server::start_on(Database::sqlite(), settings).await).await;
+    if let Some(database) = Database::postgres() {
+        story(Server::start_on(database, settings).await).await;
+    }
+}
 
 /// The topic of the board.
 pub const BOARD: &str = "dispatch:board";

@@ -17,4 +17,5 @@ pub mod rest;
 pub mod seeded;
 pub mod server;
 pub mod socket;
+pub mod web;
 pub mod wire;

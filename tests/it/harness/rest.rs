@@ -1,22 +1,65 @@
-//! REST of a running server, asked by a person.
+//! REST as a person or a service asks it.
+
+use std::net::SocketAddr;
 
 use reqwest::{Client, Method};
 use serde_json::Value;
 
 use super::people::Person;
 
-/// Asks by REST with a person's access token; the body is JSON when there is one.
-pub async fn rest(who: &Person, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+/// What a request was answered.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    pub status: u16,
+    /// The JSON of the body; null when it is empty, its text when it is not JSON.
+    pub body: Value,
+}
+
+/// Asks with an `Authorization` header, or with none.
+pub async fn asks(
+    server: SocketAddr,
+    authorization: Option<&str>,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Answered {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let url = format!("http://{}{path}", who.server);
-    let mut request = Client::new().request(method, url).bearer_auth(&who.token);
+    let mut request = Client::new().request(method, format!("http://{server}{path}"));
+    if let Some(authorization) = authorization {
+        request = request.header("Authorization", authorization);
+    }
     if let Some(body) = body {
-        request = request.json(&body);
+        request = request.json(body);
     }
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let body = match text.as_str() {
+        "" => Value::Null,
+        text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    };
+    Answered { status, body }
+}
+
+impl Person {
+    /// Asks as this person, by their access token.
+    pub async fn rest(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
+        let bearer = format!("Bearer {}", self.token);
+        asks(self.server, Some(&bearer), method, path, body).await
+    }
+
+    /// Asks and must be answered with this status; returns the body.
+    pub async fn gets(&self, status: u16, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let answered = self.rest(method, path, body).await;
+        assert_eq!(answered.status, status, "{method} {path}: {}", answered.body);
+        answered.body
+    }
+}
+
+/// Asks by REST with a person's access token; the body is JSON when there is one.
+pub async fn rest(who: &Person, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let answered = who.rest(method, path, body.as_ref()).await;
+    (answered.status, answered.body)
 }
 
 /// The same, answered with this status.
@@ -26,7 +69,5 @@ pub async fn expect(
     (method, path): (&str, &str),
     body: Option<Value>,
 ) -> Value {
-    let (got, answer) = rest(who, method, path, body).await;
-    assert_eq!(got, status, "{method} {path}: {answer}");
-    answer
+    who.gets(status, method, path, body.as_ref()).await
 }

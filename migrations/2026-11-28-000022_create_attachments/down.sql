@@ -1,0 +1,2 @@
+DROP TABLE attachment_parts;
+DROP TABLE attachments;

@@ -1,0 +1,227 @@
+//! What there is about one person, page by page, for them to take with them.
+//!
+//! [`SECTIONS`] names every table that holds something of a person; a new one gets its row there.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+
+use crate::clock;
+use crate::ids::{CallId, ContactId, ConversationId, MessageId, ReportId, UserId};
+use crate::models::error::StoreError;
+use crate::models::schema::{
+    api_tokens, call_participants, connection_attempts as attempts, logins, memberships, messages,
+};
+use crate::models::store::DbConn;
+use crate::models::{call, contact, message, report};
+
+/// Rows read at a time.
+pub const PAGE: i64 = 200;
+
+/// Rows of a section as JSON, and the place to go on from; none when these were the last.
+pub struct Rows {
+    pub rows: Vec<String>,
+    pub next: Option<i64>,
+}
+
+/// Reads a page of one section after a place; 0 is its beginning.
+pub type Read = fn(&mut DbConn, UserId, i64) -> Result<Rows, StoreError>;
+
+/// The lists of an export, in order, by the names they have in it.
+pub const SECTIONS: &[(&str, Read)] = &[
+    ("contacts", contacts),
+    ("memberships", own_memberships),
+    ("messages", own_messages),
+    ("calls", calls),
+    ("reports", reports),
+    ("sign_ins", sign_ins),
+    ("api_tokens", tokens),
+    ("connection_attempts", connection_attempts),
+];
+
+fn page<T: Serialize>(rows: &[T], place: impl Fn(&T) -> i64) -> Result<Rows, StoreError> {
+    let is_full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= PAGE;
+    let next = rows.last().map(place).filter(|_| is_full);
+    let written: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
+    let rows = written.map_err(|cause| StoreError::Broken(cause.to_string()))?;
+    Ok(Rows { rows, next })
+}
+
+fn contacts(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows = contact::list(conn, user, Some(ContactId(after)), PAGE)?;
+    page(&rows, |row| row.marks.id.0)
+}
+
+#[derive(Serialize)]
+struct OwnMembership {
+    conversation: ConversationId,
+    role: String,
+    nickname: String,
+    #[serde(with = "clock::stamp")]
+    joined_at: NaiveDateTime,
+    read_seq: i64,
+}
+
+fn own_memberships(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows: Vec<(ConversationId, String, String, NaiveDateTime, i64)> = memberships::table
+        .filter(memberships::user_id.eq(user))
+        .filter(memberships::conversation_id.gt(ConversationId(after)))
+        .order(memberships::conversation_id)
+        .limit(PAGE)
+        .select((
+            memberships::conversation_id,
+            memberships::role,
+            memberships::nickname,
+            memberships::joined_at,
+            memberships::read_seq,
+        ))
+        .load(conn)?;
+    let own = |(conversation, role, nickname, joined_at, read_seq)| OwnMembership {
+        conversation,
+        role,
+        nickname,
+        joined_at,
+        read_seq,
+    };
+    let rows: Vec<OwnMembership> = rows.into_iter().map(own).collect();
+    page(&rows, |row| row.conversation.0)
+}
+
+fn own_messages(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let ids: Vec<MessageId> = messages::table
+        .filter(messages::sender_id.eq(user).and(messages::id.gt(MessageId(after))))
+        .order(messages::id)
+        .limit(PAGE)
+        .select(messages::id)
+        .load(conn)?;
+    let mut views = message::views(conn, &ids)?;
+    let rows: Vec<_> = ids.iter().filter_map(|id| views.remove(id)).collect();
+    page(&rows, |row| row.id.0)
+}
+
+fn calls(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let ids: Vec<CallId> = call_participants::table
+        .filter(call_participants::user_id.eq(user))
+        .filter(call_participants::call_id.gt(CallId(after)))
+        .order(call_participants::call_id)
+        .limit(PAGE)
+        .select(call_participants::call_id)
+        .load(conn)?;
+    let mut views = call::views_of(conn, &ids)?;
+    let rows: Vec<_> = ids.iter().filter_map(|id| views.remove(id)).collect();
+    page(&rows, |row| row.id.0)
+}
+
+fn reports(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows = report::made_by(conn, user, ReportId(after), PAGE)?;
+    let views = report::views(conn, &rows)?;
+    page(&views, |row| row.id.0)
+}
+
+#[derive(Serialize)]
+struct SignIn {
+    #[serde(skip)]
+    id: i64,
+    address: String,
+    user_agent: String,
+    #[serde(with = "clock::stamp")]
+    created_at: NaiveDateTime,
+    #[serde(with = "clock::stamp")]
+    seen_at: NaiveDateTime,
+    #[serde(with = "clock::stamp_option")]
+    ended_at: Option<NaiveDateTime>,
+}
+
+type LoginColumns = (i64, String, String, NaiveDateTime, NaiveDateTime, Option<NaiveDateTime>);
+
+fn sign_ins(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows: Vec<LoginColumns> = logins::table
+        .filter(logins::user_id.eq(user).and(logins::id.gt(after)))
+        .order(logins::id)
+        .limit(PAGE)
+        .select((
+            logins::id,
+            logins::client_ip,
+            logins::user_agent,
+            logins::created_at,
+            logins::seen_at,
+            logins::revoked_at,
+        ))
+        .load(conn)?;
+    let own = |(id, address, user_agent, created_at, seen_at, ended_at)| SignIn {
+        id,
+        address,
+        user_agent,
+        created_at,
+        seen_at,
+        ended_at,
+    };
+    let rows: Vec<SignIn> = rows.into_iter().map(own).collect();
+    page(&rows, |row| row.id)
+}
+
+#[derive(Serialize)]
+struct ApiToken {
+    #[serde(skip)]
+    id: i64,
+    name: String,
+    #[serde(with = "clock::stamp")]
+    created_at: NaiveDateTime,
+}
+
+fn tokens(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows: Vec<(i64, String, NaiveDateTime)> = api_tokens::table
+        .filter(api_tokens::user_id.eq(user).and(api_tokens::id.gt(after)))
+        .order(api_tokens::id)
+        .limit(PAGE)
+        .select((api_tokens::id, api_tokens::name, api_tokens::created_at))
+        .load(conn)?;
+    let own = |(id, name, created_at)| ApiToken { id, name, created_at };
+    let rows: Vec<ApiToken> = rows.into_iter().map(own).collect();
+    page(&rows, |row| row.id)
+}
+
+#[derive(Serialize)]
+struct OwnAttempt {
+    #[serde(skip)]
+    id: i64,
+    address: Option<String>,
+    user_agent: String,
+    path: String,
+    #[serde(with = "clock::stamp")]
+    started_at: NaiveDateTime,
+    #[serde(with = "clock::stamp_option")]
+    ended_at: Option<NaiveDateTime>,
+    reason: String,
+}
+
+type AttemptColumns =
+    (i64, Option<String>, String, String, NaiveDateTime, Option<NaiveDateTime>, String);
+
+fn connection_attempts(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows: Vec<AttemptColumns> = attempts::table
+        .filter(attempts::user_id.eq(user).and(attempts::id.gt(after)))
+        .order(attempts::id)
+        .limit(PAGE)
+        .select((
+            attempts::id,
+            attempts::client_ip,
+            attempts::user_agent,
+            attempts::path,
+            attempts::started_at,
+            attempts::ended_at,
+            attempts::reason,
+        ))
+        .load(conn)?;
+    let own = |(id, address, user_agent, path, started_at, ended_at, reason)| OwnAttempt {
+        id,
+        address,
+        user_agent,
+        path,
+        started_at,
+        ended_at,
+        reason,
+    };
+    let rows: Vec<OwnAttempt> = rows.into_iter().map(own).collect();
+    page(&rows, |row| row.id)
+}
