@@ -23,7 +23,7 @@ pub fn forms(event: &Delivery, manner: Manner) -> &[Form] {
         // Their own other sockets hear it; the rest hear that something has passed.
         forms.retain(|form| form.to.admits(Some(reader)));
         forms.iter_mut().for_each(|form| form.to = Audience::Only(reader));
-        if manner.dialect.is_none() {
+        if manner.dialect.is_none() && !native.is_empty() {
             let passed = wire::text(&frame::event(&veil::passed(event)));
             forms.push(Form { frame: passed, to: Audience::AllBut(reader) });
         }

@@ -19,7 +19,7 @@ use crate::ids::{MessageId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
-use crate::models::{listing, message, user};
+use crate::models::{listing, message, receipt};
 use crate::protocol::command::older::{OlderCommand, Side};
 use crate::protocol::command::{MessageDelete, MessageSend, ReadMark};
 use crate::protocol::event::older::OlderEvent;
@@ -117,7 +117,7 @@ fn read_to(
     };
     // The mark's own word for it names the same message, or there was nothing to mark.
     effect.events.retain(|event| event.body.is_native());
-    if user::shares_receipts(conn, who.user)? {
+    if receipt::is_shared_by(conn, who.user)? {
         effect.events.push(told(conversation, who.user, message));
     }
     Ok(effect)

@@ -6,6 +6,7 @@ use crate::ids::UserId;
 use crate::models::error::StoreError;
 use crate::models::receipt;
 use crate::models::store::DbConn;
+use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::event::{Event, EventBody};
 
@@ -13,6 +14,7 @@ use crate::protocol::event::{Event, EventBody};
 pub fn reader(event: &Event) -> Option<UserId> {
     match &event.body {
         EventBody::ReadMarked { user, .. } => Some(*user),
+        EventBody::Older(OlderEvent::Read { user, .. }) => Some(*user),
         _ => None,
     }
 }

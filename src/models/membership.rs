@@ -9,9 +9,9 @@ use diesel::sql_types::{Integer, Text};
 use crate::clock;
 use crate::ids::{ConversationId, UserId};
 use crate::models::error::StoreError;
+use crate::models::receipt;
 use crate::models::schema::{memberships, messages, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::receipt;
 use crate::models::user::{self, User};
 use crate::protocol::views::{MemberRole, MemberView};
 
