@@ -243,7 +243,7 @@ impl Handler<Seat> for Fanout {
             let listener = Listener {
                 session: seat.session,
                 user: resident.identity.as_ref().map(|who| who.user),
-                manner: resident.manner,
+                manner: Manner { is_veiled: seat.is_veiled, ..resident.manner },
                 sink: Rc::clone(&resident.outbox),
             };
             Some(floor.seats.add(&seat.topic, listener))

@@ -2,17 +2,32 @@
 
 use bytes::Bytes;
 
+use crate::actors::veil;
 use crate::ids::UserId;
 use crate::layer::contract::{Delivery, Form, Manner};
-use crate::protocol::dialect::contract::Frame;
+use crate::protocol::dialect::contract::{Audience, Frame};
+use crate::protocol::frame;
 use crate::socket::wire;
 
 /// An event's frames in this manner, which is not the plain one.
 pub fn forms(event: &Delivery, manner: Manner) -> &[Form] {
+    let native = &event.frame;
     event.forms(manner, |event| {
-        let frames = manner.dialect.map(|dialect| dialect.codec().event(event));
         let form = |frame: Frame| Form { frame: wire::text(&frame.text), to: frame.to };
-        frames.unwrap_or_default().into_iter().map(form).collect()
+        let mut forms: Vec<Form> = match manner.dialect {
+            Some(dialect) => dialect.codec().event(event).into_iter().map(form).collect(),
+            None if native.is_empty() => Vec::new(),
+            None => vec![Form { frame: native.clone(), to: Audience::All }],
+        };
+        let Some(reader) = veil::reader(event).filter(|_| manner.is_veiled) else { return forms };
+        // Their own other sockets hear it; the rest hear that something has passed.
+        forms.retain(|form| form.to.admits(Some(reader)));
+        forms.iter_mut().for_each(|form| form.to = Audience::Only(reader));
+        if manner.dialect.is_none() && !native.is_empty() {
+            let passed = wire::text(&frame::event(&veil::passed(event)));
+            forms.push(Form { frame: passed, to: Audience::AllBut(reader) });
+        }
+        forms
     })
 }
 

@@ -12,6 +12,7 @@ use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, Join, Seat, answer, tell};
 use crate::actors::replay;
+use crate::actors::veil;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::models::error::StoreError;
@@ -84,9 +85,10 @@ pub fn prepare(
 ) -> (Topic, Result<Prepared, Fault>) {
     let admitted = check(&join.wish).map_err(Fault::from).and_then(|limit| {
         let found = authorize::admit_for(conn, &join.who, &join.topic, Action::Subscribe)?;
-        Ok((limit, found.0))
+        let is_chat = found.0.conversation.is_some();
+        Ok((limit, found.0, is_chat && veil::is_over(conn, join.who.user)?))
     });
-    let (limit, admission) = match admitted {
+    let (limit, admission, is_veiled) = match admitted {
         Ok(admitted) => admitted,
         Err(fault) => return (join.topic.clone(), Err(fault)),
     };
@@ -94,7 +96,7 @@ pub fn prepare(
     // Seated before the position is read: whatever is committed after that read comes by the seat.
     exchange.rise(&topic, join.at.worker);
     if let Some(worker) = exchange.worker(join.at.worker) {
-        tell(&worker, Seat { session: join.at.number, topic: topic.clone() });
+        tell(&worker, Seat { session: join.at.number, topic: topic.clone(), is_veiled });
     }
     let read = read(conn, &join.who, &admission, &join.wish, (epoch, limit));
     (topic, read.map_err(Fault::from))
@@ -125,7 +127,8 @@ fn read(
     match (&head, reaches(&head, topic.kind(), wish, epoch)) {
         (Some(head), Some(after)) => {
             prepared.recovered = true;
-            let events = replay::page(conn, topic, head.topic, after, seq)?;
+            let mut events = replay::page(conn, topic, head.topic, after, seq)?;
+            veil::cover(conn, who.user, &mut events)?;
             prepared.missed_to = (after + replay::PAGE).min(seq);
             prepared.missed = events.iter().map(|event| wire::text(&frame::event(event))).collect();
         }

@@ -185,6 +185,8 @@ pub struct Alarm(pub Arc<Delivery>);
 pub struct Seat {
     pub session: u64,
     pub topic: Topic,
+    /// Whether the read marks of others are kept from it.
+    pub is_veiled: bool,
 }
 
 /// To a worker's fan-out: a join ended; hand the outcome to the session.

@@ -69,3 +69,4 @@ pub mod switchboard;
 pub mod throttle;
 pub mod turn;
 pub mod twins;
+pub mod veil;

@@ -11,7 +11,9 @@ use crate::actors::lane::Lane;
 use crate::actors::mail::{Join, Joined, Leave, Welcome};
 use crate::actors::replay;
 use crate::actors::session::Session;
+use crate::actors::veil;
 use crate::auth::policy::Relation;
+use crate::ids::UserId;
 use crate::models::journal;
 use crate::protocol::close::Close;
 use crate::protocol::command::Subscribe;
@@ -199,6 +201,7 @@ impl Session {
             outbox: Rc::clone(&self.outbox),
             lane: self.house.lane.clone(),
             topic: topic.clone(),
+            user: welcome.user,
         };
         let catching = async move {
             for frame in frames {
@@ -243,6 +246,7 @@ struct Pace {
     outbox: Rc<Outbox>,
     lane: Lane,
     topic: Topic,
+    user: UserId,
 }
 
 impl Pace {
@@ -256,11 +260,13 @@ impl Pace {
     /// Reads and sends the events after `from` up to and with `to`, page by page.
     async fn replay(&self, mut from: i64, to: i64) -> Result<(), Refusal> {
         while from < to && self.outbox.is_open() {
-            let topic = self.topic.clone();
+            let (topic, user) = (self.topic.clone(), self.user);
             let page = self.lane.read(move |conn| {
                 let head = journal::find_topic(conn, &topic.to_string())?;
                 let Some(head) = head else { return Ok(Vec::new()) };
-                Ok(replay::page(conn, &topic, head.topic, from, to)?)
+                let mut events = replay::page(conn, &topic, head.topic, from, to)?;
+                veil::cover(conn, user, &mut events)?;
+                Ok(events)
             });
             for event in page.await? {
                 self.push(wire::text(&frame::event(&event))).await;

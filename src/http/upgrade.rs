@@ -124,7 +124,7 @@ pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, ke
         Serves::Dialect(dialect, _) => Some(dialect),
         _ => None,
     };
-    let (route, manner) = (row.route, Manner { dialect });
+    let (route, manner) = (row.route, Manner { dialect, ..Manner::default() });
     let opening = Opening { route, who, manner, start, attempt: ticket, place };
     switch(accept_key, native, Open::Session(Box::new(opening)))
 }

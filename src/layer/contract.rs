@@ -65,20 +65,22 @@ pub struct Form {
 pub struct Manner {
     /// In which dialect; `None` for the native protocol.
     pub dialect: Option<DialectKind>,
+    /// Whether the read marks of others are kept from it: its person shares no read receipts.
+    pub is_veiled: bool,
 }
 
 impl Manner {
     /// Whether it takes the native frame as it is.
     pub fn is_plain(self) -> bool {
-        self.dialect.is_none()
+        self.dialect.is_none() && !self.is_veiled
     }
 
     fn slot(self) -> usize {
-        self.dialect.map_or(0, |dialect| 1 + dialect as usize)
+        2 * self.dialect.map_or(0, |dialect| 1 + dialect as usize) + usize::from(self.is_veiled)
     }
 
     fn slots() -> usize {
-        1 + DialectKind::ALL.len()
+        2 * (1 + DialectKind::ALL.len())
     }
 }
 

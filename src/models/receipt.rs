@@ -10,11 +10,11 @@ use crate::models::store::DbConn;
 use crate::models::user;
 use crate::protocol::views::talk::ReceiptView;
 
-/// Whether someone shares read receipts; `false` for nobody.
+/// Whether someone shares read receipts, as everyone does who has not said otherwise.
 pub fn is_shared_by(conn: &mut DbConn, id: UserId) -> Result<bool, StoreError> {
     let found: Option<bool> =
         users::table.find(id).select(users::read_receipts).first(conn).optional()?;
-    Ok(found.unwrap_or(false))
+    Ok(found.unwrap_or(true))
 }
 
 /// Sets whether someone shares read receipts.

@@ -278,6 +278,17 @@ async fn who_shares_no_read_receipts_sends_none_and_sees_none() {
         let marks: Vec<_> =
             snapshot["members"].as_array().unwrap().iter().map(|one| &one["read_seq"]).collect();
         assert_eq!(marks, [&json!(0), &said["seq"]], "one's own mark is one's own");
+        // What happens from now on is kept from bob too, and leaves no hole.
+        let more = ada_1.says(&room, "more").await;
+        let marked = ada_1.does("read.mark", &room, json!({"seq": more["seq"]})).await;
+        let passed = bob_1.hears("passed").await;
+        assert_eq!((&passed["data"], &passed["topic"]), (&json!({}), &json!(room)));
+        assert_eq!(passed["seq"].as_i64().unwrap(), marked["seq"].as_i64().unwrap() + 1);
+        assert_eq!(ada_1.hears("read.marked").await["seq"], passed["seq"].as_i64().unwrap() - 2);
+        let mut late = bob.connects().await;
+        late.joins_with(&room, json!({"after": 0})).await;
+        assert_eq!(late.overheard("passed").len(), 2);
+        assert!(late.overheard("read.marked").is_empty());
     })
     .await;
 }
