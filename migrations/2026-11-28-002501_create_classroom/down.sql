@@ -1,2 +1,1 @@
-DROP TABLE locked_threads;
 DROP TABLE twin_sends;

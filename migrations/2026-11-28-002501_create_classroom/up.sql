@@ -9,11 +9,3 @@ CREATE TABLE twin_sends (
 );
 CREATE INDEX twin_sends_sender ON twin_sends (sender_id, conversation_id);
 CREATE INDEX twin_sends_conversation ON twin_sends (conversation_id);
-
--- Threads in which nobody answers any more: the message that began each, and who closed it.
-CREATE TABLE locked_threads (
-    message_id BIGINT NOT NULL PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
-    locked_by BIGINT REFERENCES users (id) ON DELETE SET NULL,
-    locked_at TIMESTAMP NOT NULL
-);
-CREATE INDEX locked_threads_by ON locked_threads (locked_by) WHERE locked_by IS NOT NULL;

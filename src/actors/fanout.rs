@@ -25,7 +25,7 @@ use crate::auth::identity::Identity;
 use crate::clock;
 use crate::layer::contract::{Delivery, Manner, Whom};
 use crate::metrics::Metrics;
-use crate::protocol::topic::{Topic, TopicKind};
+use crate::protocol::topic::TopicKind;
 use crate::socket::outbox::Outbox;
 
 /// How long an event ahead of a hole waits for what is missing before the journal is read.
@@ -363,15 +363,4 @@ impl Handler<TakeCensus> for Fanout {
             self.house.owners.census(kind, Census { present });
         }
     }
-}
-
-/// The topics a session sits on, taken away at once; used when it ends.
-pub fn unseat_all(house: &House, worker: usize, session: u64, topics: &[Topic]) {
-    with_floor(|floor| {
-        for topic in topics {
-            if floor.seats.remove(topic, session) {
-                house.exchange.ebb(topic, worker);
-            }
-        }
-    });
 }

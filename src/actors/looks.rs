@@ -81,10 +81,11 @@ pub fn receipts(
 ) -> Result<Receipts, Fault> {
     let (found, row, relation) = find_message(conn, who, topic, id)?;
     require(who, TopicKind::Chat, Action::ReadReceipts, relation)?;
+    let shares = receipt::is_shared_by(conn, who.user)?;
     let mut reached =
         |mark| receipt::reached(conn, found.id, (mark, row.seq), row.sender_id, RECEIPTS_MAX);
-    let (delivered, read) = (reached(Mark::Delivered)?, reached(Mark::Read)?);
-    let read = receipt::is_shared_by(conn, who.user)?.then_some(read);
+    let delivered = reached(Mark::Delivered)?;
+    let read = if shares { Some(reached(Mark::Read)?) } else { None };
     Ok(Receipts { id, delivered, read })
 }
 

@@ -25,6 +25,7 @@ use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::actors::echo::Echo;
 use crate::actors::fanout::Fanout;
 use crate::actors::mail::SessionKey;
 use crate::actors::session::{Opening, Session};
@@ -274,9 +275,7 @@ where
     here.wheel.register(&outbox);
     let first_bytes = BytesMut::from(&parts.read_buf[..]);
     match open {
-        Open::Echo { message_bytes } => {
-            upgrade::open_echo(outbox, first_bytes, message_bytes);
-        }
+        Open::Echo { message_bytes } => Echo::open(outbox, first_bytes, message_bytes),
         Open::Session(opening) => {
             let at = here.next_session();
             Session::open(Arc::clone(&here.state.house), at, *opening, outbox, first_bytes);

@@ -1,7 +1,5 @@
 //! REST of what people do with messages: reactions, pins, forwards, versions, receipts.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -257,7 +255,7 @@ pub async fn show_sharing(
     state: web::Data<State>,
     who: Caller,
 ) -> Answered<web::Json<ReceiptSharing>> {
-    let user = Arc::clone(&who.0).user;
+    let user = who.user;
     let read = state.house.lane.read(move |conn| Ok(receipt::is_shared_by(conn, user)?));
     Ok(web::Json(ReceiptSharing { on: read.await? }))
 }

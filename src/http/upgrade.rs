@@ -14,7 +14,6 @@ use bytes::Bytes;
 use log::{Level, log};
 
 use crate::actors::authenticate::Credential;
-use crate::actors::echo::Echo;
 use crate::actors::lobby;
 use crate::actors::recorder::Ticket;
 use crate::actors::session::{Opening, Start};
@@ -347,12 +346,3 @@ fn switch(accept_key: &str, native: bool, open: Open) -> Answer {
 
 /// How long an upgrade's handler may take before the answer is 503.
 pub const HANDLER_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Opens an echo on a raw stream; sessions are opened by the server, which knows the worker.
-pub fn open_echo(
-    outbox: std::rc::Rc<crate::socket::outbox::Outbox>,
-    first_bytes: bytes::BytesMut,
-    message_bytes: usize,
-) {
-    Echo::open(outbox, first_bytes, message_bytes);
-}

@@ -203,7 +203,6 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
     let mut reactions = reaction::of(conn, &ids)?;
     let mut pins = pin::of(conn, &ids)?;
     let person = |id: Option<UserId>| people.get(&id?).cloned();
-    let ids: Vec<MessageId> = rows.iter().map(|row| row.id).collect();
     let mut files = attachment::of_messages(conn, &ids)?;
     let view = |row: MessageRow| MessageView {
         id: row.id,

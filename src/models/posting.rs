@@ -214,7 +214,7 @@ fn place_all(
 
 type Firsts = HashMap<(UserId, ConversationId, String), (MessageId, i64)>;
 
-/// Which of these sends are in the database. Safe since the topics are locked: see [`lock_heads`].
+/// Which of these sends are in the database. Safe since the topics are locked: see [`heads::lock`].
 fn first_places(conn: &mut PgConnection, posts: &[NewPost]) -> Result<Firsts, StoreError> {
     let keys: BTreeSet<Once<'_>> = posts.iter().filter_map(once).collect();
     if keys.is_empty() {

@@ -176,14 +176,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    locked_threads (message_id) {
-        message_id -> BigInt,
-        locked_by -> Nullable<BigInt>,
-        locked_at -> Timestamp,
-    }
-}
-
-diesel::table! {
     pins (message_id) {
         message_id -> BigInt,
         conversation_id -> BigInt,
@@ -738,7 +730,6 @@ diesel::table! {
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
 diesel::joinable!(twin_sends -> messages (message_id));
-diesel::joinable!(locked_threads -> messages (message_id));
 diesel::joinable!(reactions -> messages (message_id));
 diesel::joinable!(reactions -> users (user_id));
 diesel::joinable!(pins -> messages (message_id));
@@ -804,7 +795,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     incidents,
     invites,
     journal,
-    locked_threads,
     logins,
     maydays,
     memberships,

@@ -19,7 +19,7 @@ use crate::models::timeline::NewEntry;
 use crate::models::{par, shift, unit};
 use crate::protocol::command::dispatch::{IncidentEnd, IncidentStep};
 use crate::protocol::dispatch::{IncidentStatus, OrderState, UnitStatus};
-use crate::protocol::topic::TopicKind;
+use crate::protocol::topic::{Topic, TopicKind};
 
 /// Brings an open incident to where its units stand, with the first moment each status was reached
 /// by any of them, and writes it. Its check-in timer runs while someone is at the scene or beyond.
@@ -104,6 +104,12 @@ pub fn free(
     order::update(work.conn, &order)?;
     unit::set_status(work.conn, order.unit_id, UnitStatus::Available, work.now)?;
     talk::remove(work, incident, &crew)?;
+    // Who was of the crew by this order alone hears nothing of the unit's next incident.
+    if let Some(named) = order.paramedic_id
+        && !shift::is_crew(work.conn, order.unit_id, named)?
+    {
+        work.ledger.unseated.push((Topic::Unit(order.unit_id), named));
+    }
     let entry = work.log(NewEntry {
         incident: Some(incident.id),
         unit: Some(order.unit_id),
@@ -185,11 +191,7 @@ pub fn unit_that_served(
 /// The policy's refusal, `not_found`, `bad_request`, or `conflict`: no such step (the answer says
 /// what is possible), the incident is over, locked or has moved on.
 pub fn step(work: &mut Work<'_>, step: &IncidentStep) -> Result<Answer, Fault> {
-    let seen = incident::by_id(work.conn, step.incident)?;
-    let relation = match &seen {
-        Some(found) => work.relation_to(found.id)?,
-        None => Relation::Stranger,
-    };
+    let relation = work.relation_to(step.incident)?;
     work.require(TopicKind::Board, Action::AdvanceUnit, relation)?;
     let mut incident = work.open_incident(step.incident, step.version)?;
     let order = order_of_step(work, &incident, step.unit)?;
