@@ -213,6 +213,9 @@ settings! {
     flood_messages: u32 = "100", rate();
     /// The time in which messages of one member in one conversation are counted.
     flood_window: Duration = "10s", duration("10ms", "1d");
+    /// Calls of the public form and its pictures that one address may make in a minute; 0 is
+    /// unlimited.
+    public_requests_per_minute: u32 = "20", rate();
     /// Longest delay put before refusing an address that keeps being refused.
     refusal_delay_max: Duration = "1s", duration("0s", "30s");
 

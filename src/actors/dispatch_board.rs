@@ -18,6 +18,7 @@ use crate::ids::{UnitId, UserId};
 use crate::models::{incident, order};
 use crate::protocol::command::Command;
 use crate::protocol::command::dispatch::DispatchCommand;
+use crate::protocol::command::older::OlderCommand;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
 
@@ -138,6 +139,10 @@ impl Handler<Perform> for DispatchBoard {
                     return perform.reply.send(Err(refusal));
                 }
                 match command {
+                    Command::Older(OlderCommand::Ambulance(command)) => {
+                        let task = Task::Older(perform.who, command);
+                        house.lane.submit(Box::new(DispatchJob::new(&house, task, perform.reply)));
+                    }
                     Command::TopicPublish(wish) => switchboard::publish(self, perform, wish, ctx),
                     _ => perform.reply.send(Err(Refusal::new(
                         Code::UnknownType,

@@ -18,12 +18,25 @@ use crate::protocol::topic::Topic;
 /// Seats a topic has on each worker.
 type Interest = Arc<[AtomicU32]>;
 
+/// An older client of the dispatch board: it hears of alarms as of anything else, but can answer
+/// none, so it does not count as someone who heard.
+#[derive(Debug)]
+pub struct Deaf(Arc<AtomicU32>);
+
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Worker addresses and the interest of each in each topic.
 #[derive(Debug)]
 pub struct Exchange {
     workers: RwLock<Vec<Option<Addr<Fanout>>>>,
     interest: RwLock<HashMap<Topic, Interest>>,
     width: usize,
+    /// Sockets on the dispatch board whose clients can answer no alarm.
+    deaf: Arc<AtomicU32>,
     /// Who waits to hear their own probe of the layer.
     probes: Mutex<HashMap<u64, oneshot::Sender<()>>>,
 }
@@ -35,6 +48,7 @@ impl Exchange {
             workers: RwLock::new(vec![None; width]),
             interest: RwLock::new(HashMap::new()),
             width,
+            deaf: Arc::default(),
             probes: Mutex::default(),
         }
     }
@@ -107,6 +121,17 @@ impl Exchange {
         interest
             .get(topic)
             .map_or(0, |seats| seats.iter().map(|seats| seats.load(Ordering::Relaxed)).sum())
+    }
+
+    /// How many older clients look at the dispatch board of this process.
+    pub fn deaf(&self) -> u32 {
+        self.deaf.load(Ordering::Relaxed)
+    }
+
+    /// Counts an older client of the dispatch board for as long as what is returned lives.
+    pub fn count_deaf(&self) -> Deaf {
+        self.deaf.fetch_add(1, Ordering::Relaxed);
+        Deaf(Arc::clone(&self.deaf))
     }
 
     /// Hands one reply to its session.

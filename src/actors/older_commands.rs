@@ -72,7 +72,7 @@ pub fn perform(
         OlderCommand::ReadTo { message } => read_to(conn, who, topic, *message, house),
         OlderCommand::ReadAll => read_all(conn, who, topic, house),
         OlderCommand::DeleteOwn { id } => delete_own(conn, who, topic, *id),
-        OlderCommand::SendTwice { .. } | OlderCommand::Seat { .. } => {
+        OlderCommand::SendTwice { .. } | OlderCommand::Seat { .. } | OlderCommand::Ambulance(_) => {
             Err(Refusal::new(Code::UnknownType, "not a command that writes").into())
         }
     }

@@ -11,6 +11,7 @@ use actix::{
 use bytes::{Bytes, BytesMut};
 use governor::DefaultDirectRateLimiter;
 
+use crate::actors::exchange::Deaf;
 use crate::actors::fanout::{Resident, with_floor};
 use crate::actors::house::House;
 use crate::actors::mail::{Collapse, Farewell, Revoke, SessionKey, Unseat};
@@ -23,6 +24,7 @@ use crate::layer::contract::Manner;
 use crate::metrics::{self, Metrics};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::contract::Said;
+use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::frame;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
@@ -92,6 +94,8 @@ pub struct Session {
     route: &'static str,
     ending: Option<Box<Ending>>,
     pub(super) place: Option<Place>,
+    /// Counts it among those who can answer no alarm.
+    _deaf: Option<Deaf>,
 }
 
 impl Session {
@@ -110,6 +114,8 @@ impl Session {
             Start::Served { .. } => Some(opening.who.unwrap_or_else(Identity::nobody)),
             Start::Refused { .. } => None,
         };
+        let is_deaf = who.is_some() && opening.manner.dialect == Some(DialectKind::Dispatchers);
+        let deaf = is_deaf.then(|| house.exchange.count_deaf());
         Session::create(|ctx| {
             ctx.add_stream(Frames::new(Rc::clone(&outbox), first_bytes, limits));
             let resident = Resident {
@@ -139,6 +145,7 @@ impl Session {
                 route: opening.route,
                 ending: None,
                 place: opening.place,
+                _deaf: deaf,
             }
         });
     }

@@ -52,6 +52,9 @@ fn within(count: u32, window: Duration) -> Option<Quota> {
     Some(Quota::with_period(window / count.get())?.allow_burst(count))
 }
 
+/// The time in which calls without an account are counted.
+const PUBLIC_WINDOW: Duration = Duration::from_secs(60);
+
 fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
 }
@@ -107,6 +110,8 @@ pub struct Limits {
     pub login_attempts: u32,
     /// … within this window.
     pub login_window: Duration,
+    /// Calls a minute by an address without an account.
+    pub public_requests: u32,
     pub sockets: u32,
     pub sockets_per_address: u32,
     pub sockets_per_user: u32,
@@ -121,6 +126,7 @@ pub struct Throttles {
     guests: Keyed<IpAddr>,
     floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
+    public: Keyed<IpAddr>,
     logins: LoginThrottle,
     open: Mutex<Open>,
     refused: Mutex<HashMap<IpAddr, Refused>>,
@@ -170,6 +176,7 @@ impl Throttles {
             guests: Keyed::new(limits.messages.quota()),
             floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
+            public: Keyed::new(within(limits.public_requests, PUBLIC_WINDOW)),
             logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
             refused: Mutex::default(),
@@ -213,6 +220,14 @@ impl Throttles {
     /// `rate_limited` with the wait.
     pub fn connect(&self, address: IpAddr) -> Result<(), Refusal> {
         self.connects.ask(&address)
+    }
+
+    /// One more call of an address by someone without an account: of the public form, say.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn public(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.public.ask(&address)
     }
 
     /// One more login attempt for an account from an address: both are counted.
@@ -292,6 +307,7 @@ impl Throttles {
         self.guests.tidy();
         self.floods.tidy();
         self.connects.tidy();
+        self.public.tidy();
         self.logins.tidy(Instant::now());
     }
 }

@@ -90,6 +90,7 @@ pub fn limits(config: &Config) -> Limits {
             burst: config.connects_per_second_per_address.saturating_mul(2),
         },
         flood_messages: config.flood_messages,
+        public_requests: config.public_requests_per_minute,
         flood_window: config.flood_window,
         login_attempts: config.login_attempts,
         login_window: config.login_window,

@@ -4,6 +4,7 @@
 //! **Never:** diesel, SQL, decisions that belong to the policy.
 
 pub mod accounts;
+pub mod ambulance;
 pub mod attachments;
 pub mod calls;
 pub mod chat;

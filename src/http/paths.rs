@@ -28,6 +28,13 @@ pub enum Serves {
     Echo(Option<usize>),
 }
 
+impl Serves {
+    /// Whether it is the native protocol.
+    pub fn is_native(self) -> bool {
+        matches!(self, Self::Native | Self::Lone(_))
+    }
+}
+
 /// By what a client shows who it is; the first that is there counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -97,10 +104,12 @@ pub struct PathRow {
 }
 
 impl PathRow {
-    /// How the path is served to who shows this.
-    pub fn choice(&self, shown: Shown) -> &'static Choice {
+    /// How the path is served to who shows this. Who offers our subprotocol speaks our protocol,
+    /// where the path has it; a page of ours offers it beside its cookie.
+    pub fn choice(&self, shown: Shown, offers_ours: bool) -> &'static Choice {
         let fits = |choice: &&Choice| choice.shown.is_empty() || choice.shown.contains(&shown);
-        self.choices.iter().find(fits).unwrap_or(&NATIVE)
+        let ours = self.choices.iter().find(|choice| offers_ours && choice.serves.is_native());
+        ours.or_else(|| self.choices.iter().find(fits)).unwrap_or(&NATIVE)
     }
 }
 
@@ -120,6 +129,11 @@ const fn classroom(dialect: DialectKind, topics: TopicsOf) -> Choice {
     let serves = Serves::Dialect(dialect, topics);
     Choice { origins: Origins::Demanded, ..native(serves, &[]) }
 }
+
+/// Who opens the board of the dispatchers.
+const DESK: &[Role] = &[Role::Dispatcher, Role::Admin];
+/// Who opens the socket of a crew.
+const CREWS: &[Role] = &[Role::Paramedic];
 
 /// For the messenger, by JWT in the query.
 const fn messenger(shown: &'static [Shown]) -> Choice {
@@ -172,8 +186,14 @@ pub const PATHS: &[PathRow] = &[
     row("/ws/member-chat/{key}", "/ws/member-chat/00000002-0000-8000-8000-00000000002a/", &[
         native(Serves::Dialect(DialectKind::MemberTalk, member_talk), &[]),
     ]),
-    row("/ws/dispatchers", "/ws/dispatchers/", &[native(Serves::Lone(board), &[Role::Dispatcher, Role::Admin])]),
-    row("/ws/paramedic", "/ws/paramedic/", &[native(Serves::Lone(own_inbox), &[Role::Paramedic])]),
+    row("/ws/dispatchers", "/ws/dispatchers/", &[
+        Choice { roles: DESK, ..by_header(Serves::Lone(board)) },
+        native(Serves::Dialect(DialectKind::Dispatchers, desk), DESK),
+    ]),
+    row("/ws/paramedic", "/ws/paramedic/", &[
+        Choice { roles: CREWS, ..by_header(Serves::Lone(own_inbox)) },
+        native(Serves::Dialect(DialectKind::Paramedic, notices), CREWS),
+    ]),
 ];
 
 impl PathRow {
@@ -283,6 +303,10 @@ fn board(_: &str, _: &Identity) -> Result<Topic, Close> {
     Ok(Topic::Board)
 }
 
+fn desk(_: &str, _: &Identity) -> Result<Vec<Topic>, Close> {
+    Ok(vec![Topic::Board])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +327,20 @@ mod tests {
             assert!(last.shown.is_empty(), "{}", row.route);
             assert!(earlier.iter().all(|choice| !choice.shown.is_empty()), "{}", row.route);
         }
+    }
+
+    #[test]
+    fn who_offers_our_subprotocol_speaks_our_protocol_where_the_path_has_it() {
+        let serves = |path: &str, shown, ours| {
+            find(path, true, true).unwrap().0.choice(shown, ours).serves.is_native()
+        };
+        for path in ["/ws/dispatchers/", "/ws/paramedic/", "/ws/chat/42/"] {
+            assert!(serves(path, Shown::Header, false), "{path}");
+            assert!(serves(path, Shown::Cookie, true), "{path}");
+            assert!(!serves(path, Shown::Cookie, false), "{path}");
+            assert!(!serves(path, Shown::QueryJwt, false), "{path}");
+        }
+        assert!(!serves("/ws/member-chat/x/", Shown::Cookie, true), "it has older clients alone");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby, members,
-    messages, messenger, middleware, openapi, operations, pages, profiles, reports, search,
-    sessions, talk, tokens, upgrade,
+    accounts, ambulance, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby,
+    members, messages, messenger, middleware, openapi, operations, pages, profiles, reports,
+    search, sessions, talk, tokens, upgrade,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
@@ -53,6 +53,7 @@ pub const ROUTES: &[&[Route]] = &[
     LOBBY,
     messenger::ROUTES,
     classroom::ROUTES,
+    ambulance::ROUTES,
 ];
 
 /// All rows of [`ROUTES`], one after the other.
@@ -318,6 +319,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     crate::http::docs_page::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
+    ambulance::configure(cfg);
     pages::configure(cfg);
     lobby::configure(cfg, has_lobby);
     upgrade::configure(cfg, has_echo, has_lobby);

@@ -99,7 +99,9 @@ pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, ke
         Err(rejected) => return Answer::Refuse(opened_to_pages(rejected.response(), row)),
     };
     let (credential, shown, native) = credential(head);
-    let choice = row.choice(shown);
+    let choice = row.choice(shown, native);
+    // A dialect selects no subprotocol, and neither did the servers of its clients.
+    let native = native && !matches!(choice.serves, Serves::Dialect(..));
     if let Serves::Echo(limit) = choice.serves {
         let message_bytes = limit.unwrap_or(state.house.settings.ws_message_bytes);
         return switch(accept_key, native, Open::Echo { message_bytes });

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::ids::{IncidentId, OrderId, UnitId, UserId};
@@ -19,8 +20,21 @@ use crate::protocol::views::PersonView;
 use crate::protocol::views::dispatch::{
     AssignedUnitView, ImageView, IncidentView, ParView, PatientView,
 };
+use crate::protocol::views::past_units::PastUnitView;
 
-type Bound = (IncidentId, OrderId, OrderState, UnitStatus, Option<UserId>, UnitId, String);
+/// An order with its unit's number.
+#[derive(Queryable)]
+struct Bound {
+    incident: IncidentId,
+    order: OrderId,
+    state: OrderState,
+    stage: UnitStatus,
+    paramedic: Option<UserId>,
+    answered_by: Option<UserId>,
+    ended_at: Option<NaiveDateTime>,
+    unit: UnitId,
+    unit_number: String,
+}
 
 /// What stands beside the rows of `incidents`.
 #[derive(Default)]
@@ -30,6 +44,7 @@ struct Beside {
     duplicates: HashMap<IncidentId, Vec<IncidentId>>,
     par: HashMap<IncidentId, ParView>,
     units: HashMap<IncidentId, Vec<AssignedUnitView>>,
+    past_units: HashMap<IncidentId, Vec<PastUnitView>>,
     people: HashMap<UserId, PersonView>,
 }
 
@@ -101,7 +116,7 @@ fn beside(conn: &mut DbConn, ids: &[IncidentId], rows: &[Incident]) -> Result<Be
     Ok(beside)
 }
 
-/// The units on each incident and everyone named beside it.
+/// The units that are or were on each incident, and everyone named beside it.
 fn assigned(
     conn: &mut DbConn,
     ids: &[IncidentId],
@@ -111,7 +126,6 @@ fn assigned(
     let bound: Vec<Bound> = orders::table
         .inner_join(units::table)
         .filter(orders::incident_id.eq_any(ids))
-        .filter(orders::ended_at.is_null())
         .order(orders::id)
         .select((
             orders::incident_id,
@@ -119,28 +133,34 @@ fn assigned(
             orders::state,
             orders::stage,
             orders::paramedic_id,
+            orders::answered_by,
+            orders::ended_at,
             units::id,
             units::unit_number,
         ))
         .load(conn)?;
-    let unit_ids: Vec<UnitId> = bound.iter().map(|row| row.5).collect();
+    let on = bound.iter().filter(|row| row.ended_at.is_none());
+    let unit_ids: Vec<UnitId> = on.map(|row| row.unit).collect();
     let mut crews = shift::crews(conn, &unit_ids)?;
     let mut named: Vec<UserId> = rows.iter().filter_map(|row| row.dispatcher_id).collect();
-    named.extend(bound.iter().filter_map(|row| row.4));
+    named.extend(bound.iter().filter_map(|row| row.paramedic));
+    named.extend(bound.iter().filter_map(|row| row.answered_by));
     named.sort_unstable();
     named.dedup();
     beside.people = user::persons(conn, &named)?;
-    for (incident, order, state, stage, paramedic, unit, unit_number) in bound {
+    for row in bound {
+        let Bound { incident, unit, unit_number, order, state, stage, ended_at, .. } = row;
+        let person = |id: Option<UserId>| id.and_then(|id| beside.people.get(&id).cloned());
+        if ended_at.is_some() {
+            let paramedic = person(row.paramedic.or(row.answered_by));
+            let view = PastUnitView { unit, unit_number, order, state, paramedic, ended_at };
+            beside.past_units.entry(incident).or_default().push(view);
+            continue;
+        }
         let crew = crews.remove(&unit).unwrap_or_default();
-        let view = AssignedUnitView {
-            unit,
-            unit_number,
-            order,
-            state,
-            stage,
-            paramedic: paramedic.and_then(|id| beside.people.get(&id).cloned()),
-            crew: crew.into_iter().map(|shift| shift.user).collect(),
-        };
+        let crew = crew.into_iter().map(|shift| shift.user).collect();
+        let paramedic = person(row.paramedic);
+        let view = AssignedUnitView { unit, unit_number, order, state, stage, paramedic, crew };
         beside.units.entry(incident).or_default().push(view);
     }
     Ok(())
@@ -165,6 +185,7 @@ fn view(row: Incident, beside: &mut Beside) -> IncidentView {
         hospital_destination: row.hospital_destination,
         dispatcher: row.dispatcher_id.and_then(|id| beside.people.get(&id).cloned()),
         units: beside.units.remove(&row.id).unwrap_or_default(),
+        past_units: beside.past_units.remove(&row.id).unwrap_or_default(),
         images: beside.images.remove(&row.id).unwrap_or_default(),
         duplicate_of: row.duplicate_of,
         duplicates: beside.duplicates.remove(&row.id).unwrap_or_default(),

@@ -112,3 +112,5 @@ pub mod mayday;
 pub mod par;
 
 pub mod etimes;
+
+pub mod paramedics;

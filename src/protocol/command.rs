@@ -3,6 +3,7 @@
 //! A frame's `type` picks the row of [`COMMANDS`]; its `data` is read into that row's struct, and a
 //! refusal names the field and the rule.
 
+pub mod ambulance;
 pub mod call;
 pub mod dispatch;
 pub mod fleet;

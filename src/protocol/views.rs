@@ -9,6 +9,7 @@ pub mod dashboard;
 pub mod dispatch;
 pub mod hospitals;
 pub mod inbox;
+pub mod past_units;
 pub mod people;
 pub mod positions;
 pub mod report;

@@ -2,6 +2,8 @@
 
 mod harness;
 
+mod ambulance;
+mod ambulance_rest;
 mod attachments;
 mod attempts;
 mod browser;

@@ -14,6 +14,7 @@ use switchboard::protocol::views::dispatch::{
     PatientView, ShiftView, TimelineEntry, UnitView,
 };
 use switchboard::protocol::views::hospitals::{DiversionView, HospitalView};
+use switchboard::protocol::views::past_units::PastUnitView;
 
 use super::{alice, at, bob};
 
@@ -47,6 +48,14 @@ fn incident() -> IncidentView {
             stage: UnitStatus::OnScene,
             paramedic: Some(bob()),
             crew: vec![bob()],
+        }],
+        past_units: vec![PastUnitView {
+            unit: UnitId(5),
+            unit_number: "A-5".into(),
+            order: OrderId(30),
+            state: OrderState::Declined,
+            paramedic: None,
+            ended_at: Some(at()),
         }],
         images: vec![ImageView {
             file: "emergency_images/1.png".into(),
@@ -223,6 +232,7 @@ pub fn events() -> Vec<Event> {
     let opened = IncidentView {
         status: IncidentStatus::Received,
         units: Vec::new(),
+        past_units: Vec::new(),
         duplicates: Vec::new(),
         version: 1,
         ..incident()
@@ -240,7 +250,7 @@ pub fn events() -> Vec<Event> {
         DispatchEvent::IncidentChanged { incident: incident(), entry: Some(entry()) },
         DispatchEvent::UnitChanged { unit: unit(), entry: None },
         DispatchEvent::UnitRemoved { unit: UnitId(4) },
-        DispatchEvent::HospitalChanged { hospital: hospital() },
+        DispatchEvent::HospitalChanged { hospital: hospital(), entry: None },
         DispatchEvent::HospitalRemoved { hospital: HospitalId(2) },
         DispatchEvent::OrderGiven { order: order(OrderState::Sent) },
         DispatchEvent::OrderChanged { order: order(OrderState::Accepted), entry: None },

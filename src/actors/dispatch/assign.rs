@@ -23,6 +23,7 @@ use crate::models::unit::Unit;
 use crate::models::{shift, unit, user};
 use crate::protocol::command::dispatch::{IncidentAssign, IncidentReassign, IncidentRelease};
 use crate::protocol::dispatch::{OrderState, UnitStatus};
+use crate::protocol::event::older::CrewNews;
 use crate::protocol::topic::TopicKind;
 use crate::protocol::views::inbox::{ObjectView, Priority};
 
@@ -166,8 +167,9 @@ fn give(
     let entry = NewEntry { incident, unit, order, kind, from, to, detail, ..NewEntry::default() };
     let entry = work.log(entry)?;
     work.ledger.note(What::OrderGiven(given.id), None);
-    work.ledger.note(What::UnitChanged(given.unit_id), None);
+    work.ledger.note(What::UnitChanged(given.unit_id), Some(entry.clone()));
     work.ledger.note(What::IncidentChanged(given.incident_id), Some(entry));
+    work.ledger.tell_crew(given.incident_id, CrewNews::Dispatched, crew.users);
     Ok(given)
 }
 

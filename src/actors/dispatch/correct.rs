@@ -15,6 +15,7 @@ use crate::models::timeline::NewEntry;
 use crate::models::unit;
 use crate::protocol::command::dispatch::IncidentCorrect;
 use crate::protocol::dispatch::{IncidentStatus, OrderState, UnitStatus};
+use crate::protocol::event::older::CrewNews;
 use crate::protocol::topic::TopicKind;
 
 /// `incident.correct`: puts a wrong status right, backwards too. What it was stays in the timeline.
@@ -59,6 +60,7 @@ pub fn correct(work: &mut Work<'_>, wish: &IncidentCorrect) -> Result<Answer, Fa
     work.ledger.note(What::OrderChanged(order.id), None);
     work.ledger.note(What::UnitChanged(order.unit_id), None);
     work.ledger.note(What::IncidentChanged(incident.id), Some(entry));
+    work.ledger.tell_crew(incident.id, CrewNews::Status, Vec::new());
     let incident = settle(work, incident)?;
     Ok(answer(&Changed { version: incident.version }))
 }

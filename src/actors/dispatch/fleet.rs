@@ -145,15 +145,21 @@ pub fn set_status(work: &mut Work<'_>, wish: &UnitSetStatus) -> Result<Answer, F
     Ok(answer(&UnitKept { id: unit.id, version: unit.version + 1 }))
 }
 
-/// Writes a hospital and tells the boards and the units on their way to it.
+/// Writes a hospital, logs what happened to it, and tells the boards and the units on their way to
+/// it.
 ///
 /// # Errors
 /// When the database failed.
-pub fn keep(work: &mut Work<'_>, mut hospital: Hospital) -> Result<Hospital, Fault> {
+pub fn keep(
+    work: &mut Work<'_>,
+    mut hospital: Hospital,
+    happened: Option<NewEntry>,
+) -> Result<Hospital, Fault> {
     hospital.updated_at = work.now;
     let kept = hospital::save(work.conn, &hospital)?;
     let bound = order::units_bound_for(work.conn, kept.id)?;
-    work.ledger.note_also(What::HospitalChanged(kept.id), None, bound);
+    let entry = happened.map(|entry| work.log(entry)).transpose()?;
+    work.ledger.note_also(What::HospitalChanged(kept.id), entry, bound);
     Ok(kept)
 }
 
@@ -187,8 +193,23 @@ pub fn save_hospital(work: &mut Work<'_>, wish: &HospitalSave) -> Result<Answer,
         work.ledger.note(What::HospitalRemoved(id), None);
         return Ok(answer(&HospitalKept { id, version }));
     }
-    let kept = keep(work, found)?;
+    let kept = keep(work, found, None)?;
     Ok(answer(&HospitalKept { id: kept.id, version: kept.version }))
+}
+
+/// Whether a hospital can have so many beds.
+///
+/// # Errors
+/// `bad_request` naming the rule.
+pub fn check_beds(hospital: &Hospital) -> Result<(), Fault> {
+    if !(0..=100_000).contains(&hospital.total_beds) {
+        return Err(broken("data.total_beds", "from 0 to 100000"));
+    }
+    if !(0..=hospital.total_beds).contains(&hospital.available_beds) {
+        let rule = format!("from 0 to the {} there are", hospital.total_beds);
+        return Err(broken("data.available_beds", rule));
+    }
+    Ok(())
 }
 
 /// `hospital.beds`: beds and load.
@@ -202,17 +223,11 @@ pub fn set_beds(work: &mut Work<'_>, wish: &HospitalBeds) -> Result<Answer, Faul
     put(&mut found.available_beds, wish.available_beds.as_ref());
     put(&mut found.total_beds, wish.total_beds.as_ref());
     put(&mut found.emergency_load, wish.emergency_load.as_ref());
-    if !(0..=100_000).contains(&found.total_beds) {
-        return Err(broken("data.total_beds", "from 0 to 100000"));
-    }
-    if !(0..=found.total_beds).contains(&found.available_beds) {
-        let rule = format!("from 0 to the {} there are", found.total_beds);
-        return Err(broken("data.available_beds", rule));
-    }
-    let (name, beds, load) = (found.name.clone(), found.available_beds, found.emergency_load);
-    let kept = keep(work, found)?;
-    let detail = format!("{name}: {beds} of {} beds free, load {load}", kept.total_beds);
-    work.log(NewEntry { kind: "hospital.beds", detail, ..NewEntry::default() })?;
+    check_beds(&found)?;
+    let (name, beds, load) = (&found.name, found.available_beds, found.emergency_load);
+    let detail = format!("{name}: {beds} of {} beds free, load {load}", found.total_beds);
+    let entry = NewEntry { kind: "hospital.beds", detail, ..NewEntry::default() };
+    let kept = keep(work, found, Some(entry))?;
     Ok(answer(&HospitalKept { id: kept.id, version: kept.version }))
 }
 
@@ -238,10 +253,9 @@ pub fn divert(work: &mut Work<'_>, wish: &HospitalDivert) -> Result<Answer, Faul
     }
     found.diversion_ends_at = ends_at.filter(|_| wish.reason.is_some());
     found.diversion_reason.clone_from(&wish.reason);
-    let kept = keep(work, found)?;
     let kind = if wish.reason.is_some() { "hospital.diverts" } else { "hospital.takes" };
     let reason = wish.reason.as_deref().unwrap_or_default();
-    let detail = format!("{}: {reason}", kept.name);
-    work.log(NewEntry { kind, detail, ..NewEntry::default() })?;
+    let detail = format!("{}: {reason}", found.name);
+    let kept = keep(work, found, Some(NewEntry { kind, detail, ..NewEntry::default() }))?;
     Ok(answer(&HospitalKept { id: kept.id, version: kept.version }))
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
-    alarms, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
+    alarms, ambulance, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -23,6 +23,7 @@ use crate::models::answer as kept;
 use crate::models::error::StoreError;
 use crate::models::journal;
 use crate::models::store::{self, DbConn};
+use crate::protocol::command::ambulance::AmbulanceCommand;
 use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::{Event, EventBody};
@@ -34,6 +35,8 @@ use crate::protocol::topic::Topic;
 pub enum Task {
     /// A command of someone with an account.
     Command(Arc<Identity>, Box<DispatchCommand>),
+    /// What a client of the older ambulance system asks.
+    Older(Arc<Identity>, Box<AmbulanceCommand>),
     /// A call that came in without an account.
     Report(Box<IncidentCreate>),
     /// Deadlines that have come.
@@ -73,13 +76,14 @@ impl DispatchJob {
 
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
         let who = match &self.task {
-            Task::Command(who, _) => Doer::Person(who),
+            Task::Command(who, _) | Task::Older(who, _) => Doer::Person(who),
             Task::Report(_) | Task::Sweep => Doer::Server,
         };
         let now = clock::now_naive();
         let mut work = Work::new(conn, who, &self.settings, &self.exchange, now);
         let answer = match &self.task {
             Task::Command(_, command) => obey(&mut work, command)?,
+            Task::Older(_, command) => ambulance::obey(&mut work, command)?,
             Task::Report(create) => incidents::create(&mut work, create)?,
             Task::Sweep => {
                 sweep::sweep(&mut work)?;

@@ -15,6 +15,7 @@ use crate::models::order;
 use crate::models::store::DbConn;
 use crate::models::unit;
 use crate::protocol::event::dispatch::DispatchEvent;
+use crate::protocol::event::older::{CrewNews, OlderEvent};
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::dispatch::{
@@ -168,7 +169,8 @@ impl Things {
             }
             What::UnitRemoved(unit) => DispatchEvent::UnitRemoved { unit },
             What::HospitalChanged(id) => {
-                DispatchEvent::HospitalChanged { hospital: self.hospitals.get(&id)?.clone() }
+                let hospital = self.hospitals.get(&id)?.clone();
+                DispatchEvent::HospitalChanged { hospital, entry }
             }
             What::HospitalRemoved(hospital) => DispatchEvent::HospitalRemoved { hospital },
             What::OrderGiven(id) => DispatchEvent::OrderGiven { order: order(id)? },
@@ -180,6 +182,28 @@ impl Things {
             What::MaydayChanged(id) => DispatchEvent::MaydayChanged { mayday: mayday(id)? },
             What::ParOverdue(id) => DispatchEvent::ParOverdue { incident: incident(id)? },
         })))
+    }
+
+    /// What older clients of crews are told, each in their inbox: whole for those who are on the
+    /// incident, masked for those who left it. Not numbered: their clients ask for what they have.
+    fn crew_events(&self, word: &Word, at: NaiveDateTime) -> Vec<Event> {
+        let Some(view) = self.incidents.get(&word.incident) else { return Vec::new() };
+        let named = view.units.iter().filter_map(|unit| unit.paramedic.as_ref());
+        let crew = view.units.iter().flat_map(|unit| unit.crew.iter());
+        let on: Vec<UserId> = named.chain(crew).map(|person| person.id).collect();
+        let mut users = word.users.clone();
+        if word.news == CrewNews::Status {
+            users.extend(&on);
+        }
+        users.sort_unstable();
+        users.dedup();
+        let event = |user: UserId| {
+            let is_on = on.contains(&user);
+            let incident = if is_on { view.clone() } else { view.clone().redacted() };
+            let body = OlderEvent::Incident { news: word.news, incident: Box::new(incident) };
+            Event { topic: Topic::Inbox(user), seq: None, at, body: EventBody::Older(body) }
+        };
+        users.into_iter().map(event).collect()
     }
 
     /// Where it is told.
@@ -244,10 +268,20 @@ pub struct Aside {
     pub body: EventBody,
 }
 
+/// What older clients of crews are told of an incident, in their inboxes.
+#[derive(Debug)]
+struct Word {
+    incident: IncidentId,
+    news: CrewNews,
+    /// Told besides those who are on it.
+    users: Vec<UserId>,
+}
+
 /// What a command leaves to be told.
 #[derive(Debug, Default)]
 pub struct Ledger {
     notes: Vec<Note>,
+    words: Vec<Word>,
     asides: Vec<Aside>,
     /// Events whose journal entries are written already: notifications.
     pub told: Vec<Event>,
@@ -277,9 +311,20 @@ impl Ledger {
     /// Takes in what a part of the command leaves.
     pub fn join(&mut self, part: Self) {
         self.notes.extend(part.notes);
+        self.words.extend(part.words);
         self.asides.extend(part.asides);
         self.told.extend(part.told);
         self.unseated.extend(part.unseated);
+    }
+
+    /// Something happened to an incident that older clients of its crews are told. An order is
+    /// told to those it is for, anything else to everyone on the incident too.
+    pub fn tell_crew(&mut self, incident: IncidentId, news: CrewNews, users: Vec<UserId>) {
+        let known = self.words.iter_mut();
+        match known.into_iter().find(|word| (word.incident, word.news) == (incident, news)) {
+            Some(known) => known.users.extend(users),
+            None => self.words.push(Word { incident, news, users }),
+        }
     }
 
     /// Something for another kind of topic.
@@ -318,6 +363,7 @@ impl Ledger {
         }
         let mut events = self.told.clone();
         events.extend(append_all(conn, told, at)?);
+        events.extend(self.words.iter().flat_map(|word| things.crew_events(word, at)));
         Ok(events)
     }
 }

@@ -3,6 +3,7 @@
 //! **Never:** a step that the lifecycle's table does not have, or that the policy did not allow.
 
 pub mod alarms;
+pub mod ambulance;
 pub mod answers;
 pub mod assign;
 pub mod correct;

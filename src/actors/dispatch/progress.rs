@@ -19,6 +19,7 @@ use crate::models::timeline::NewEntry;
 use crate::models::{par, shift, unit};
 use crate::protocol::command::dispatch::{IncidentEnd, IncidentStep};
 use crate::protocol::dispatch::{IncidentStatus, OrderState, UnitStatus};
+use crate::protocol::event::older::CrewNews;
 use crate::protocol::topic::{Topic, TopicKind};
 
 /// Brings an open incident to where its units stand, with the first moment each status was reached
@@ -123,8 +124,10 @@ pub fn free(
         ..how.moment.entry("unit.freed")
     })?;
     work.ledger.note(What::OrderChanged(order.id), Some(entry.clone()));
-    work.ledger.note(What::UnitChanged(order.unit_id), Some(entry));
-    work.ledger.note_also(What::IncidentChanged(incident.id), None, vec![order.unit_id]);
+    work.ledger.note(What::UnitChanged(order.unit_id), Some(entry.clone()));
+    let freed = vec![order.unit_id];
+    work.ledger.note_also(What::IncidentChanged(incident.id), Some(entry), freed);
+    work.ledger.tell_crew(incident.id, CrewNews::Status, crew);
     Ok(())
 }
 
@@ -273,6 +276,8 @@ pub fn advance(
     work.ledger.note(What::OrderChanged(order.id), None);
     work.ledger.note(What::UnitChanged(order.unit_id), None);
     work.ledger.note(What::IncidentChanged(incident.id), Some(entry));
+    let crew = crew_of(work, &order)?;
+    work.ledger.tell_crew(incident.id, CrewNews::Status, crew);
     Ok(order)
 }
 
@@ -326,6 +331,7 @@ fn finish(
         ..moment.entry(kind)
     })?;
     work.ledger.note(What::IncidentChanged(incident.id), Some(entry));
+    work.ledger.tell_crew(incident.id, CrewNews::Status, Vec::new());
     settle(work, incident)
 }
 

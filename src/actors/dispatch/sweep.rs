@@ -51,8 +51,8 @@ pub fn sweep(work: &mut Work<'_>) -> Result<(), Fault> {
         (due.diversion_ends_at, due.diversion_by) = (None, None);
         if due.retired_at.is_none() {
             let detail = format!("{}: the diversion ended", due.name);
-            fleet::keep(work, due)?;
-            work.log(NewEntry { kind: "hospital.takes", detail, ..NewEntry::default() })?;
+            let entry = NewEntry { kind: "hospital.takes", detail, ..NewEntry::default() };
+            fleet::keep(work, due, Some(entry))?;
         } else {
             hospital::retire(work.conn, &due)?;
         }

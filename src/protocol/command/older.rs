@@ -3,6 +3,7 @@
 
 use crate::ids::MessageId;
 use crate::protocol::command::MessageSend;
+use crate::protocol::command::ambulance::AmbulanceCommand;
 
 /// By which way a client says something that it also says by the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,4 +45,6 @@ pub enum OlderCommand {
     DeleteOwn { id: MessageId },
     /// Tells the room that another socket of someone is in it, or no longer.
     Seat { taken: bool },
+    /// What the older ambulance system asks of the boards.
+    Ambulance(Box<AmbulanceCommand>),
 }

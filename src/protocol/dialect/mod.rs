@@ -4,6 +4,7 @@
 //! nowhere else. How to add one stands in `docs/decisions/0012-dialect-seam.md`.
 //! **Never:** actix, input or output, clocks, decisions, anything kept between two calls.
 
+pub mod ambulance;
 pub mod bulletin;
 pub mod classroom;
 pub mod contract;

@@ -1,5 +1,6 @@
 //! DIALECTS: every dialect there is, one row each.
 
+use crate::protocol::dialect::ambulance::{Crew, Desk};
 use crate::protocol::dialect::bulletin::{Board, Notifications};
 use crate::protocol::dialect::classroom::Classroom;
 use crate::protocol::dialect::contract::Dialect;
@@ -55,4 +56,8 @@ dialects! {
     MemberTalk = MemberTalk, "member talk";
     /// Conversations with receipts and calls.
     Messenger = Messenger, "messenger";
+    /// The board of those who dispatch ambulances.
+    Dispatchers = Desk, "ambulance dispatchers";
+    /// The page of a paramedic.
+    Paramedic = Crew, "ambulance paramedic";
 }

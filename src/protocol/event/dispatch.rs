@@ -32,6 +32,8 @@ pub enum DispatchEvent {
     },
     HospitalChanged {
         hospital: HospitalView,
+        /// What happened; absent when only something beside it changed.
+        entry: Option<TimelineEntry>,
     },
     /// It was taken off the list.
     HospitalRemoved {

@@ -4,6 +4,16 @@ use serde::Serialize;
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::views::PersonView;
+use crate::protocol::views::dispatch::{IncidentView, UnitView};
+
+/// What happened to an incident, as older clients of crews tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum CrewNews {
+    /// They were ordered to it.
+    Dispatched,
+    /// It stands otherwise than before.
+    Status,
+}
 
 /// Something that dialects alone hear of.
 #[derive(Debug, Clone, Serialize)]
@@ -13,6 +23,10 @@ pub enum OlderEvent {
     Seat { user: PersonView, taken: bool },
     /// Someone has read everything up to a message, or says so though they had before, or of none.
     Read { user: UserId, message: Option<MessageId> },
+    /// On the inbox of someone of a crew: their incident.
+    Incident { news: CrewNews, incident: Box<IncidentView> },
+    /// On the board: a unit is somewhere else.
+    Located { unit: Box<UnitView> },
 }
 
 impl OlderEvent {
@@ -21,6 +35,8 @@ impl OlderEvent {
         match self {
             Self::Seat { .. } => "older.seat",
             Self::Read { .. } => "older.read",
+            Self::Incident { .. } => "older.incident",
+            Self::Located { .. } => "older.located",
         }
     }
 }

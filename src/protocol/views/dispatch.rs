@@ -11,6 +11,7 @@ use crate::protocol::dispatch::{
 };
 use crate::protocol::views::PersonView;
 use crate::protocol::views::hospitals::HospitalView;
+use crate::protocol::views::past_units::PastUnitView;
 
 /// What stands where its reader may not see.
 pub const MASK: &str = "•••";
@@ -96,6 +97,8 @@ pub struct IncidentView {
     pub dispatcher: Option<PersonView>,
     /// The units on it now, first ordered first.
     pub units: Vec<AssignedUnitView>,
+    /// The units that were on it and are free again, first ordered first.
+    pub past_units: Vec<PastUnitView>,
     pub images: Vec<ImageView>,
     #[schema(value_type = Option<String>)]
     pub duplicate_of: Option<IncidentId>,

@@ -3,6 +3,7 @@
 //!
 //! **Never:** assertions about the product; those are the stories' own.
 
+pub mod ambulance;
 pub mod browser;
 pub mod calls;
 pub mod child;
