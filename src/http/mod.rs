@@ -13,6 +13,7 @@ pub mod cookies;
 pub mod dashboard;
 pub mod departure;
 pub mod diagnostics;
+pub mod dispatch;
 pub mod docs_page;
 pub mod drf;
 pub mod envelope;

@@ -4,9 +4,9 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby, members,
-    messages, messenger, middleware, openapi, operations, pages, profiles, reports, search,
-    sessions, talk, tokens, upgrade,
+    accounts, calls, chat, classroom, contacts, departure, diagnostics, dispatch, invites, lobby,
+    members, messages, messenger, middleware, openapi, operations, pages, profiles, reports,
+    search, sessions, talk, tokens, upgrade,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 
@@ -51,6 +51,8 @@ pub const ROUTES: &[&[Route]] = &[
     NOTIFICATIONS,
     FIGURES,
     LOBBY,
+    dispatch::READS,
+    dispatch::doors::ROUTES,
     messenger::ROUTES,
     classroom::ROUTES,
 ];
@@ -316,6 +318,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     crate::http::attachments::configure(cfg);
     crate::http::events::configure(cfg);
     crate::http::docs_page::configure(cfg);
+    dispatch::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
     pages::configure(cfg);

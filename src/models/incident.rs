@@ -255,6 +255,8 @@ pub fn add_image(
 
 /// The way of a line that says that someone no longer looks at the board.
 pub const BOARD_LEFT: &str = "board_left";
+/// The way of a line that says that someone looked at the board as it stood, once.
+pub const BOARD_ONCE: &str = "board_once";
 /// How long before a call a board may have been opened that still shows it.
 const BOARD_OPEN_DAYS: i64 = 30;
 
@@ -317,6 +319,12 @@ pub fn reads_of(conn: &mut DbConn, incident: &Incident) -> Result<Vec<PatientRea
         .load(conn)?;
     let mut open: HashMap<Option<UserId>, PatientRead> = HashMap::new();
     for line in boards {
+        if line.way == BOARD_ONCE {
+            if line.at >= incident.received_at {
+                reads.push(line);
+            }
+            continue;
+        }
         match (line.way == BOARD_LEFT, line.at < incident.received_at) {
             (true, true) => drop(open.remove(&line.user)),
             (false, true) => drop(open.insert(line.user, line)),

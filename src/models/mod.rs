@@ -94,6 +94,7 @@ pub mod twin;
 pub mod lifecycle;
 
 pub mod incident;
+pub mod incident_list;
 
 pub mod incident_views;
 
@@ -110,5 +111,6 @@ pub mod timeline;
 pub mod mayday;
 
 pub mod par;
+pub mod patient_log;
 
 pub mod etimes;

@@ -19,6 +19,7 @@ mod dispatch;
 mod dispatch_offline;
 mod dispatch_orders;
 mod dispatch_random;
+mod dispatch_rest;
 mod dispatch_shift;
 mod fallback;
 mod hostile;

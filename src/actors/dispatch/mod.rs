@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod notifier;
 pub mod offline;
 pub mod progress;
+pub mod reads;
 pub mod replay;
 pub mod snapshot;
 pub mod sweep;
