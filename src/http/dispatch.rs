@@ -3,6 +3,7 @@
 pub mod doors;
 pub mod filters;
 pub mod fleet;
+pub mod images;
 pub mod incidents;
 pub mod orders;
 pub mod say;
@@ -15,6 +16,7 @@ use crate::actors::dispatch::reads::Seen;
 use crate::clock;
 use crate::http::error::Answered;
 use crate::http::extract::Caller;
+use crate::http::request_form;
 use crate::http::routes::{Access, Route, row};
 use crate::http::state::State;
 use crate::ids::IncidentId;
@@ -23,7 +25,7 @@ use crate::models::patient_log;
 /// For how long one who asks for the same list again is not logged again.
 const LOG_AGAIN_MIN: i64 = 10;
 
-/// What is read. What is done stands in [`doors::DOORS`].
+/// What is read, and pictures. What is done else stands in [`doors::DOORS`].
 #[rustfmt::skip]
 pub const READS: &[Route] = &[
     row("GET", "/api/v1/board", Access::SignedIn),
@@ -31,6 +33,9 @@ pub const READS: &[Route] = &[
     row("GET", "/api/v1/incidents/{id}", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/timeline", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/patient-reads", Access::Admin),
+    row("POST", "/api/v1/incidents/{id}/images/upload", Access::SignedIn),
+    row("GET", "/api/v1/incidents/{id}/images/{image}", Access::SignedIn),
+    row("GET", "/api/v1/incidents/{id}/images/{image}/thumbnail", Access::SignedIn),
     row("GET", "/api/v1/patient-reads", Access::Admin),
     row("GET", "/api/v1/orders", Access::SignedIn),
     row("GET", "/api/v1/orders/{id}", Access::SignedIn),
@@ -50,6 +55,8 @@ pub fn described() -> utoipa::openapi::OpenApi {
     api.merge(incidents::Description::openapi());
     api.merge(orders::Description::openapi());
     api.merge(fleet::Description::openapi());
+    api.merge(images::Description::openapi());
+    api.merge(request_form::Description::openapi());
     api
 }
 
@@ -95,8 +102,10 @@ pub async fn log_shown(
 
 /// Registers these routes.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    images::configure(cfg);
     incidents::configure(cfg);
     orders::configure(cfg);
     fleet::configure(cfg);
     doors::configure(cfg);
+    request_form::configure(cfg);
 }

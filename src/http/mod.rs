@@ -48,6 +48,7 @@ pub mod profiles;
 pub mod ranges;
 pub mod renewal;
 pub mod reports;
+pub mod request_form;
 pub mod rest;
 pub mod routes;
 pub mod search;

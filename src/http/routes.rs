@@ -8,7 +8,9 @@ use crate::http::{
     members, messages, messenger, middleware, openapi, operations, pages, profiles, reports,
     search, sessions, talk, tokens, upgrade,
 };
-use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
+use crate::http::{
+    dashboard, member_talks, monitoring, notifications, request_form, service_tokens,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub const ROUTES: &[&[Route]] = &[
     LOBBY,
     dispatch::READS,
     dispatch::doors::ROUTES,
+    request_form::ROUTES,
     messenger::ROUTES,
     classroom::ROUTES,
 ];

@@ -94,6 +94,7 @@ pub mod twin;
 pub mod lifecycle;
 
 pub mod incident;
+pub mod incident_image;
 pub mod incident_list;
 
 pub mod incident_views;

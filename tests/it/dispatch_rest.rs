@@ -1,7 +1,6 @@
 //! Dispatch by REST alone: the whole way of an order, every refusal, versions and repeats, two
 //! dispatchers at once, masks, and the log of who saw which patient.
 
-use reqwest::Client;
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 
@@ -44,13 +43,9 @@ async fn with(
     wanted: &str,
     body: Value,
 ) -> (u16, Option<String>, Value) {
-    let url = format!("http://{}{path}", who.server);
-    let mut request = Client::new().request(method.parse().unwrap(), url);
-    request = request.header("Authorization", format!("Bearer {}", who.token));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let answer = request.json(&body).send().await.unwrap();
+    let headers: Vec<(&str, &str)> =
+        headers.iter().copied().chain([("content-type", "application/json")]).collect();
+    let answer = who.fetches((method, path), &headers, body.to_string()).await;
     let header = answer.headers().get(wanted).map(|value| value.to_str().unwrap().to_owned());
     (answer.status().as_u16(), header, answer.json().await.unwrap())
 }
@@ -64,13 +59,9 @@ async fn an_order_goes_its_whole_way_by_rest_alone() {
         let hospital = text(&hospital["id"]);
         let incident = opens(&dana).await;
         let at = |rest: &str| format!("/api/v1/incidents/{incident}{rest}");
-        let given = expect(
-            &dana,
-            201,
-            ("POST", &at("/orders")),
-            Some(json!({"unit": unit, "note": "mind the dog"})),
-        );
-        let order = text(&given.await["order"]);
+        let given = Some(json!({"unit": unit, "note": "mind the dog"}));
+        let given = expect(&dana, 201, ("POST", &at("/orders")), given).await;
+        let order = text(&given["order"]);
         let open = expect(&musu, 200, ("GET", "/api/v1/orders?open=true"), None).await;
         assert_eq!(open["orders"][0]["id"], order);
         assert_eq!(open["orders"][0]["note"], "mind the dog");
@@ -255,9 +246,7 @@ async fn refusals_by_rest_say_what_field_breaks_which_rule() {
         let step = json!({"status": "ON_SCENE", "unit": unit});
         let (status, no) = rest(&dana, "POST", &at("/status"), Some(step)).await;
         assert_eq!((status, &no["error"]["code"]), (409, &json!("conflict")), "{no}");
-        let plain =
-            asks(dana.server, Some(&format!("Bearer {}", dana.token)), "PUT", &orders, None);
-        assert_eq!(plain.await.status, 405);
+        assert_eq!(rest(&dana, "PUT", &orders, None).await.0, 405);
     })
     .await;
 }

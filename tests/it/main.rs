@@ -18,6 +18,7 @@ mod departure;
 mod dispatch;
 mod dispatch_offline;
 mod dispatch_orders;
+mod dispatch_pictures;
 mod dispatch_random;
 mod dispatch_rest;
 mod dispatch_shift;

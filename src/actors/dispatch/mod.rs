@@ -13,6 +13,7 @@ pub mod job;
 pub mod ledger;
 pub mod notifier;
 pub mod offline;
+pub mod pictures;
 pub mod progress;
 pub mod reads;
 pub mod replay;

@@ -6,12 +6,14 @@ use crate::actors::dispatch::snapshot;
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
-use crate::ids::{EntryId, HospitalId, IncidentId, MaydayId, OrderId, UnitId, UserId};
+use crate::ids::{EntryId, HospitalId, ImageId, IncidentId, MaydayId, OrderId, UnitId, UserId};
+use crate::models::attachment::AttachmentRow;
 use crate::models::error::StoreError;
 use crate::models::incident_list::{self, Words};
 use crate::models::store::DbConn;
 use crate::models::{
-    hospital, incident, incident_views, mayday, order, patient_log, shift, timeline, unit,
+    hospital, incident, incident_image, incident_views, mayday, order, patient_log, shift,
+    timeline, unit,
 };
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
@@ -196,6 +198,33 @@ pub fn readers(
     };
     let reads = incident::reads_of(conn, &found)?.into_iter().map(view).collect();
     Ok(PatientReadPage { reads, more: false })
+}
+
+/// Whether someone may add pictures to an incident.
+///
+/// # Errors
+/// The policy's refusal, `not_found`, or a fault.
+pub fn may_add_image(conn: &mut DbConn, who: &Identity, id: IncidentId) -> Result<(), Fault> {
+    let eyes = Eyes::of(conn, who)?;
+    let relation = if eyes.own.contains(&id) { Relation::Crew } else { Relation::Stranger };
+    require(who, TopicKind::Board, Action::AddImage, relation)?;
+    incident::by_id(conn, id)?.ok_or_else(Refusal::not_found)?;
+    Ok(())
+}
+
+/// The file of an incident's picture, for those who see the incident whole.
+///
+/// # Errors
+/// The policy's refusal, `not_found`, or a fault.
+pub fn image(
+    conn: &mut DbConn,
+    who: &Identity,
+    id: IncidentId,
+    image: ImageId,
+) -> Result<AttachmentRow, Fault> {
+    let eyes = Eyes::of(conn, who)?;
+    let file = incident_image::file(conn, id, image)?.filter(|_| eyes.see(id));
+    file.ok_or_else(|| Refusal::not_found().into())
 }
 
 /// A page of the log of who saw which patient.

@@ -15,9 +15,9 @@ use crate::http::extract::Caller;
 use crate::http::routes::{Access, Route, row};
 use crate::http::state::State;
 use crate::protocol::command::dispatch::{
-    IncidentAssign, IncidentChange, IncidentCorrect, IncidentCreate, IncidentEnd, IncidentLink,
-    IncidentMark, IncidentNote, IncidentReassign, IncidentRelease, IncidentStep, OrderAnswer,
-    OrderDecline, StatusBatch,
+    IncidentAssign, IncidentChange, IncidentCorrect, IncidentCreate, IncidentEnd, IncidentImage,
+    IncidentLink, IncidentMark, IncidentNote, IncidentReassign, IncidentRelease, IncidentStep,
+    OrderAnswer, OrderDecline, StatusBatch,
 };
 use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, MaydayAcknowledge, MaydayEnd, MaydayRaise,
@@ -102,6 +102,7 @@ pub const DOORS: &[Door] = &[
     door(("DELETE", "/api/v1/incidents/{id}/duplicate-of"), ("incident.link", "IncidentLink", "incident"), "Says that an incident is no duplicate").with(&[("duplicate_of", "null")]),
     door(("POST", "/api/v1/incidents/{id}/milestones"), ("incident.mark", "IncidentMark", "incident"), "Notes a moment of the response that is no change of status").plain(),
     door(("POST", "/api/v1/incidents/{id}/notes"), ("incident.note", "IncidentNote", "incident"), "Adds a remark to the timeline").plain(),
+    door(("POST", "/api/v1/incidents/{id}/images"), ("incident.image", "IncidentImage", "incident"), "Gives an incident a picture that one has uploaded").plain(),
     door(("POST", "/api/v1/incidents/{id}/check-in"), ("par.check", "ParCheck", "incident"), "Says that all on the incident are well; the timer starts anew").plain(),
     door(("PUT", "/api/v1/incidents/{id}/check-in"), ("par.set", "ParSet", "incident"), "Sets how often crews must check in; 0 stops the timer").plain(),
     door(("POST", "/api/v1/orders/{id}/received"), ("order.received", "OrderAnswer", "order"), "Says that an order arrived at a device").plain(),
@@ -177,6 +178,7 @@ pub struct DispatchAnswer {
     IncidentLink,
     IncidentMark,
     IncidentNote,
+    IncidentImage,
     OrderAnswer,
     OrderDecline,
     StatusBatch,
