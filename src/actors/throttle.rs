@@ -16,6 +16,9 @@ use crate::ids::{ConversationId, UserId};
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
 
+/// Pictures that may come by themselves for each call for help.
+const PICTURES_A_FORM: u32 = 5;
+
 /// A rate with a burst; 0 for either means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -51,9 +54,6 @@ fn within(count: u32, window: Duration) -> Option<Quota> {
     let count = NonZeroU32::new(count)?;
     Some(Quota::with_period(window / count.get())?.allow_burst(count))
 }
-
-/// The time in which calls without an account are counted.
-const PUBLIC_WINDOW: Duration = Duration::from_secs(60);
 
 fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
@@ -106,12 +106,14 @@ pub struct Limits {
     pub flood_messages: u32,
     /// … within this window.
     pub flood_window: Duration,
+    /// Calls for help by the public form from one address …
+    pub public_forms: u32,
+    /// … within this window.
+    pub public_form_window: Duration,
     /// Login attempts of one account or address …
     pub login_attempts: u32,
     /// … within this window.
     pub login_window: Duration,
-    /// Calls a minute by an address without an account.
-    pub public_requests: u32,
     pub sockets: u32,
     pub sockets_per_address: u32,
     pub sockets_per_user: u32,
@@ -126,7 +128,8 @@ pub struct Throttles {
     guests: Keyed<IpAddr>,
     floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
-    public: Keyed<IpAddr>,
+    public_forms: Keyed<IpAddr>,
+    public_pictures: Keyed<IpAddr>,
     logins: LoginThrottle,
     open: Mutex<Open>,
     refused: Mutex<HashMap<IpAddr, Refused>>,
@@ -176,7 +179,11 @@ impl Throttles {
             guests: Keyed::new(limits.messages.quota()),
             floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
-            public: Keyed::new(within(limits.public_requests, PUBLIC_WINDOW)),
+            public_forms: Keyed::new(within(limits.public_forms, limits.public_form_window)),
+            public_pictures: Keyed::new(within(
+                limits.public_forms.saturating_mul(PICTURES_A_FORM),
+                limits.public_form_window,
+            )),
             logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
             refused: Mutex::default(),
@@ -222,12 +229,20 @@ impl Throttles {
         self.connects.ask(&address)
     }
 
-    /// One more call of an address by someone without an account: of the public form, say.
+    /// One more call for help by the public form.
     ///
     /// # Errors
     /// `rate_limited` with the wait.
-    pub fn public(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.public.ask(&address)
+    pub fn public_form(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.public_forms.ask(&address)
+    }
+
+    /// One more picture for the public form that comes by itself.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn public_picture(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.public_pictures.ask(&address)
     }
 
     /// One more login attempt for an account from an address: both are counted.
@@ -307,7 +322,8 @@ impl Throttles {
         self.guests.tidy();
         self.floods.tidy();
         self.connects.tidy();
-        self.public.tidy();
+        self.public_forms.tidy();
+        self.public_pictures.tidy();
         self.logins.tidy(Instant::now());
     }
 }

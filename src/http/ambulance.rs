@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod hospitals;
 pub mod input;
 pub mod letters;
+pub mod media;
 pub mod reporting;
 pub mod users;
 
@@ -56,6 +57,8 @@ pub const PEOPLE_PREFIXES: [&str; 2] = ["/api", "/core/api"];
 pub const ROUTES: &[Route] = &[
     exempt("POST", "/api/emergencies"),
     row("GET", "/api/emergencies", Access::SignedIn),
+    exempt("POST", "/api/emergencies/upload-image"),
+    row("GET", "/media/emergency_images/{file}", Access::Anyone),
     row("GET", "/api/emergencies/active", Access::SignedIn),
     row("GET", "/api/emergencies/my-active", Access::SignedIn),
     row("GET", "/api/emergencies/{id}", Access::SignedIn),
@@ -112,6 +115,7 @@ pub const ROUTES: &[Route] = &[
 
 /// Registers the routes of this file's parts.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    media::configure(cfg);
     calls::configure(cfg);
     dispatching::configure(cfg);
     for prefix in FLEET_PREFIXES {

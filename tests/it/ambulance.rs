@@ -111,7 +111,7 @@ async fn a_board_begins_with_all_that_is_open_and_does_so_again_when_asked() {
 
 #[tokio::test]
 async fn every_row_of_the_event_matrix_is_told_to_whom_it_says_and_to_nobody_else() {
-    each_engine(&[("public_requests_per_minute", "0")], async |server| {
+    each_engine(&[], async |server| {
         let town = town(&server).await;
         let (dana, musu) = (&town.dana, &town.musu);
         let mut board = town.board().await;
@@ -482,7 +482,7 @@ async fn an_order_that_nobody_answers_is_brought_before_older_boards_in_words() 
 
 #[tokio::test]
 async fn a_hundred_reports_reach_a_board_in_their_order() {
-    let server = Server::start_with(&[("public_requests_per_minute", "0")]).await;
+    let server = Server::start().await;
     let town = town(&server).await;
     let mut board = town.board().await;
     let mut reported = Vec::new();

@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
-use crate::actors::dispatch::job;
 use crate::http::ambulance::input::{Form, is_phone};
-use crate::http::ambulance::{error, failed, id_in};
+use crate::http::ambulance::{error, failed, media};
 use crate::http::drf::{Fail, Fields, Told, media_type};
-use crate::http::forms;
-use crate::http::intake::Wish;
-use crate::http::peer;
+use crate::http::request_form::{self, PICTURES_MAX, Taken};
 use crate::http::state::State;
-use crate::ids::IncidentId;
+use crate::ids::AttachmentId;
 use crate::models::incident_views;
 use crate::protocol::command::dispatch::IncidentCreate;
 use crate::protocol::dialect::ambulance::shapes;
@@ -67,33 +63,87 @@ pub fn call_of(fields: Fields) -> Result<IncidentCreate, Fail> {
     Err(Fail::field("non_field_errors", PHONE_RULE))
 }
 
-/// Opens a call and answers with it.
-///
-/// # Errors
-/// The refusal of a call that is not well-formed.
-pub async fn open(state: &State, create: IncidentCreate) -> Result<Value, Fail> {
-    let opened = job::report(&state.house, create).await.map_err(failed)?;
-    let id: IncidentId = id_in(&opened)?;
-    let read = state.house.lane.read(move |conn| Ok(incident_views::one(conn, id)?));
-    Ok(shapes::call(&read.await?))
+/// A report as it came: what it says, and the pictures that came with it.
+struct Brought {
+    fields: Fields,
+    pictures: Vec<AttachmentId>,
 }
 
-/// Takes a call from whoever reports one.
-pub async fn report(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Told {
-    state.house.throttles.public(peer::client_address(&request, &state.config))?;
-    let mut payload = payload.into_inner();
-    let fields = match media_type(&request).as_str() {
-        "application/json" => Fields::from_request(&request, &mut payload).await?,
-        "multipart/form-data" => {
-            let form = Multipart::from_request(&request, &mut payload).await;
-            let form =
-                form.map_err(|_| Fail::detail(StatusCode::BAD_REQUEST, "Malformed form."))?;
-            let read = forms::read(&state, form, &Wish::default(), 0).await.map_err(failed)?;
-            let texts = read.texts.into_iter().map(|(name, text)| (name, Value::String(text)));
-            Fields(texts.collect())
-        }
-        _ => return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type")),
+/// Pictures in the field of a JSON body: written as `data:` URLs, or as addresses of such as were
+/// brought before. What has no form of a picture is left out, as it always was.
+async fn pictures_in(state: &State, fields: &Fields) -> Result<Vec<AttachmentId>, Fail> {
+    let listed = match fields.get("emergency_images") {
+        Some(Value::Array(listed)) => listed.as_slice(),
+        _ => &[],
     };
-    let call = open(&state, call_of(fields)?).await?;
-    Ok(HttpResponse::Created().json(call))
+    if listed.len() > PICTURES_MAX {
+        let words = format!("Ensure this field has no more than {PICTURES_MAX} elements.");
+        return Err(Fail::field("emergency_images", &words));
+    }
+    let mut pictures = Vec::new();
+    for picture in listed.iter().filter_map(Value::as_str) {
+        let row = if picture.starts_with("data:") {
+            request_form::take_data_url(state, picture).await.map(Some)
+        } else {
+            media::waiting(state, picture).await
+        };
+        match row {
+            Ok(row) => pictures.extend(row.map(|row| row.id)),
+            Err(refusal) => {
+                request_form::drop_pictures(state, &pictures).await;
+                return Err(media::refused(refusal));
+            }
+        }
+    }
+    Ok(pictures)
+}
+
+async fn brought(
+    state: &State,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Brought, Fail> {
+    match media_type(request).as_str() {
+        "application/json" => {
+            let fields = Fields::from_request(request, &mut payload.into_inner()).await?;
+            let pictures = pictures_in(state, &fields).await?;
+            Ok(Brought { fields, pictures })
+        }
+        "multipart/form-data" => {
+            let read = request_form::read_form(state, request, payload, PICTURES_MAX).await;
+            let read = read.map_err(media::refused)?;
+            let texts = read.texts.into_iter().map(|(name, text)| (name, Value::String(text)));
+            let pictures = read.files.into_iter().map(|(_, row)| row.id).collect();
+            Ok(Brought { fields: Fields(texts.collect()), pictures })
+        }
+        _ => Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type")),
+    }
+}
+
+/// Opens a call with its pictures; its id.
+///
+/// # Errors
+/// 400 for what is not well-formed; then none of the pictures is kept.
+pub async fn open(
+    state: &State,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Taken, Fail> {
+    request_form::admit(state, request)?;
+    let Brought { fields, pictures } = brought(state, request, payload).await?;
+    let call = match call_of(fields) {
+        Ok(call) => call,
+        Err(fail) => {
+            request_form::drop_pictures(state, &pictures).await;
+            return Err(fail);
+        }
+    };
+    request_form::open(state, call, pictures).await.map_err(failed)
+}
+
+/// Takes a call from whoever reports one, and answers with it.
+pub async fn report(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Told {
+    let id = open(&state, &request, payload).await?.id;
+    let read = state.house.lane.read(move |conn| Ok(incident_views::one(conn, id)?));
+    Ok(HttpResponse::Created().json(shapes::call(&read.await?)))
 }
