@@ -216,7 +216,7 @@ fn a_backup_is_restored_under_a_new_epoch() {
     let words = ["createuser", "dana", "--role", "member", "--password-stdin"];
     place.run_with(&words, "correct horse battery\n").done();
     place.run(&["restore", "copy.db"]).done();
-    assert_eq!(place.store().read(user::count).unwrap(), 6);
+    assert_eq!(place.store().read(user::count).unwrap(), 8);
     assert_ne!(place.store().epoch(), epoch);
     std::fs::write(place.path("junk.db"), "not a database").unwrap();
     place.run(&["restore", "junk.db"]).failed("junk.db");

@@ -1,4 +1,4 @@
-//! What `demo` puts on the dispatchers' board: units with crews, hospitals, and two calls that wait.
+//! What `demo` puts on the dispatchers' board: units with crews, hospitals, two calls that wait.
 
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{crews, fleet, incidents};
