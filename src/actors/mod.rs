@@ -66,6 +66,7 @@ pub mod session_voice;
 pub mod slow_mode;
 pub mod standing;
 pub mod switchboard;
+pub mod threads;
 pub mod throttle;
 pub mod turn;
 pub mod twins;

@@ -70,6 +70,7 @@ impl Action {
         Self::ResolveReport,
         Self::Export,
         Self::Erase,
+        Self::LockThread,
     ];
 
     /// The action as people say it, after "may not".
@@ -140,6 +141,7 @@ impl Action {
             Self::ResolveReport => "settle reports",
             Self::Export => "export",
             Self::Erase => "erase the account",
+            Self::LockThread => "lock threads",
         }
     }
 }
