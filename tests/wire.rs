@@ -175,6 +175,7 @@ fn attachment() -> AttachmentView {
         height: Some(1_200),
         url: "/api/v1/attachments/71/content".into(),
         thumbnail_url: Some("/api/v1/attachments/71/thumbnail".into()),
+        key: "b0f00a089f86d081884c7d659a2feaa0".into(),
     }
 }
 

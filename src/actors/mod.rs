@@ -57,6 +57,7 @@ pub mod report_commands;
 pub mod room_commands;
 pub mod room_supervisor;
 pub mod rounds;
+pub mod said;
 pub mod search_reads;
 pub mod seats;
 pub mod session;

@@ -80,6 +80,7 @@ pub const ROUTES: &[Route] = &[
     row("POST", "/api/chat/conversations/{id}/messages/{message}/unpin", Access::SignedIn),
     row("POST", "/api/chat/conversations/{id}/messages/{message}/forward", Access::SignedIn),
     row("GET", "/api/chat/attachments/{id}/download", Access::SignedIn),
+    row("GET", "/media/chat/{key}/{name}", Access::Anyone),
     row("GET", "/api/chat/calls", Access::SignedIn),
     row("POST", "/api/chat/calls", Access::SignedIn),
     row("GET", "/api/chat/calls/active", Access::SignedIn),

@@ -464,15 +464,14 @@ async fn both_ways_at_the_same_moment_still_make_one_message_each() {
         let mut a = joins(&alice, room).await;
         let mut b = joins(&bob, room).await;
         let path = format!("/api/chat/forum/{room}/send_message/");
-        let sending =
-            (0..20).map(|number| {
-                let (rest, path) = (Rest::token(&alice), path.clone());
-                tokio::spawn(async move {
-                    rest.post(201, &path, json!({"content": format!("n{number}")})).await["message"]
+        let sending = (0..20).map(|number| {
+            let (rest, path) = (Rest::token(&alice), path.clone());
+            tokio::spawn(async move {
+                rest.post(201, &path, json!({"content": format!("n{number}")})).await["message"]
                         ["id"]
                         .clone()
-                })
-            });
+            })
+        });
         let sending: Vec<_> = sending.collect();
         for number in 0..20 {
             a.sends_text(&nested(&format!("n{number}"))).await;

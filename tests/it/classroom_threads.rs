@@ -159,7 +159,7 @@ async fn files_make_their_way(database: Database) {
     let send = "/api/chat/general/send_message/";
     let sent = rest.sends_form(201, send, &[], &[("image", "cat.png", &picture)]).await;
     let path = sent["image_url"].as_str().unwrap().to_owned();
-    assert!(path.starts_with("http://") && path.ends_with("/download/"), "{path}");
+    assert!(path.starts_with("http://") && path.ends_with("/cat.png"), "{path}");
     assert_eq!(
         (&sent["message_type"], &sent["is_image"], &sent["file_type"]),
         (&json!("image"), &json!(true), &json!("image"))
@@ -169,9 +169,9 @@ async fn files_make_their_way(database: Database) {
         (&json!("cat.png"), &json!(picture.len()), &Value::Null)
     );
     let heard = b.next().await.unwrap()["message"].clone();
-    assert!(heard["image"].as_str().unwrap().starts_with("/api/"), "over the socket a path");
-    let path = &path[path.find("/api").unwrap()..];
-    let got = Rest::token(&bob).asks("GET", path, None).await;
+    assert!(heard["image"].as_str().unwrap().starts_with("/media/"), "over the socket a path");
+    let path = &path[path.find("/media").unwrap()..];
+    let got = Rest::anonymous(server.address).asks("GET", path, None).await;
     assert_eq!(got.bytes().await.unwrap(), picture.as_slice());
 
     let texts = [("content", "my essay")];
@@ -186,8 +186,9 @@ async fn files_make_their_way(database: Database) {
 
     let mut native = alice.connects().await;
     let topic = native.opens_room("forum-art", &[&bob]).await;
-    let number = Rest::bearer(&alice).get(200, &format!("/api/v1/conversations/{}", &topic[5..]));
-    let number = number.await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/conversations/{}", &topic["chat:".len()..]);
+    let found = Rest::bearer(&alice).get(200, &path).await;
+    let number = found["id"].as_str().unwrap().to_owned();
     let send = format!("/api/chat/forum/{number}/send_message/");
     let sent = rest.sends_form(201, &send, &texts, &[("file", "essay.txt", b"It was ...")]).await;
     assert_eq!(sent["message"]["file_name"], "essay.txt");

@@ -26,6 +26,7 @@ mod hostile;
 mod import_django;
 mod limits;
 mod lobby;
+mod lobby_pages;
 mod membership;
 mod messages;
 mod messenger;

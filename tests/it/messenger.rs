@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::older::{Rest, keys};
 use crate::harness::people::Person;
-use crate::harness::server::{Server, on_each_engine};
+use crate::harness::server::on_each_engine;
 use crate::harness::socket::Socket;
 
 const MESSAGE_KEYS: &[&str] = &[

@@ -95,7 +95,7 @@ async fn a_call_rings_is_answered_connects_and_ends_in_frames_of_theirs() {
 
 #[tokio::test]
 async fn a_call_that_is_rejected_or_rings_out_stops_ringing_everywhere() {
-    on_each_engine(&[("call_ring", "300ms"), ("housekeeping", "50ms")], async |server| {
+    on_each_engine(&[("call_ring", "300ms")], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let id = group(&[&alice, &bob]).await;
         let (mut a, mut b) = (opens(&alice, id).await, opens(&bob, id).await);

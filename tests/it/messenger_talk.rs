@@ -205,9 +205,12 @@ async fn files_make_their_way(database: Database) {
     assert_eq!(shown[0]["file_size"], json!(picture.len()));
     let path = format!("/api/chat/attachments/{}/download/", shown[0]["id"]);
     assert_eq!(shown[0]["download_url"], json!(path));
-    assert_eq!(shown[0]["file"], json!(format!("http://{}{path}", server.address)), "absolute");
+    let link = shown[0]["file"].as_str().unwrap().to_owned();
+    let base = format!("http://{}/media/chat/", server.address);
+    assert!(link.starts_with(&base) && link.ends_with("/a.png"), "{link}");
+    let link = &link[link.find("/media").unwrap()..];
     let heard = b.hears("message.new").await["data"]["attachments"].clone();
-    assert_eq!(heard[0]["file"], json!(path), "over the socket a path");
+    assert_eq!(heard[0]["file"], json!(link), "over the socket a path");
     assert_eq!(heard[1]["file_name"], "notes.txt");
 
     let got = Rest::bearer(&bob).asks("GET", &path, None).await;
@@ -218,7 +221,15 @@ async fn files_make_their_way(database: Database) {
     assert_eq!(Rest::bearer(&eve).get(404, &path).await, missing, "not a member");
     assert_eq!(rest.get(404, "/api/chat/attachments/424242/download/").await, missing);
     assert_eq!(rest.get(404, "/api/chat/attachments/x/download/").await, missing);
-    Rest::anonymous(server.address).get(401, &path).await;
+    let nobody = Rest::anonymous(server.address);
+    nobody.get(401, &path).await;
+    let got = nobody.asks("GET", link, None).await;
+    assert_eq!(got.status(), 200, "a link shows itself in a page, which sends no token");
+    assert_eq!(got.bytes().await.unwrap(), picture.as_slice());
+    let guess = format!("/media/chat/{}/a.png", "0".repeat(32));
+    for nothing in [guess.as_str(), "/media/chat/x/a.png", "/media/chat/../a.png"] {
+        assert_eq!(nobody.asks("GET", nothing, None).await.status(), 404, "{nothing}");
+    }
 
     let alone = rest.sends_form(201, &messages(id), &[], &[("file", "b.txt", b"alone")]).await;
     assert_eq!(
@@ -242,6 +253,26 @@ async fn files_make_their_way(database: Database) {
     let home = group(&[&alice]).await;
     let copy = rest.post(201, &forward, json!({"conversation_id": home})).await;
     assert_eq!(copy["attachments"].as_array().unwrap().len(), 2, "files go along");
+    for (home, message) in [(id, &sent), (home, &copy)] {
+        rest.delete(204, &format!("{}{}/", messages(home), message["id"])).await;
+    }
+    assert_eq!(nobody.asks("GET", link, None).await.status(), 404, "gone with the message");
+
+    // With links closed, the same address asks who reads.
+    let other = rest.sends_form(201, &messages(id), &[], &[("f", "g.txt", b"closed")]).await;
+    let link = other["attachments"][0]["file"].as_str().unwrap().to_owned();
+    let link = &link[link.find("/media").unwrap()..];
+    let database = server.stops().await;
+    let settings = [("attachments_url", url.as_str()), ("file_links", "false")];
+    let server = Server::start_on(database, &settings).await;
+    let (alice, eve) = (alice.at(server.address), eve.at(server.address));
+    for (reader, status) in [
+        (Rest::anonymous(server.address), 404),
+        (Rest::bearer(&eve), 404),
+        (Rest::bearer(&alice), 200),
+    ] {
+        assert_eq!(reader.asks("GET", link, None).await.status(), status);
+    }
     server.stops().await;
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::dialect::face::{Face, Faces};
+use crate::protocol::dialect::links;
 use crate::protocol::dialect::moment::zulu;
 use crate::protocol::views::{ConversationKind, ConversationView, MessageView};
 
@@ -86,7 +87,7 @@ pub fn message(message: &MessageView, extras: &Extras, faces: &Faces, base: &str
     // A message of theirs has one file at most.
     let file = message.attachments.first();
     let is_image = file.is_some_and(|file| file.content_type.starts_with("image/"));
-    let url = file.map(|file| format!("{base}/api/chat/attachments/{}/download/", file.id));
+    let url = file.map(|file| format!("{base}{}", links::open(file)));
     let (plain, picture) = if is_image { (None, url) } else { (url, None) };
     let updated_at = message.edited_at.unwrap_or(message.created_at);
     let mut shown = Map::new();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::dialect::face::{Face, Faces};
+use crate::protocol::dialect::links;
 use crate::protocol::dialect::moment::zulu;
 use crate::protocol::views::attachment::AttachmentView;
 use crate::protocol::views::call::{CallState, CallView, PartState, PartView};
@@ -111,14 +112,13 @@ fn forwarded_by(message: &MessageView) -> Option<UserId> {
 }
 
 fn attachment(file: &AttachmentView, base: &str) -> Value {
-    let path = format!("/api/chat/attachments/{}/download/", file.id);
     json!({
         "id": file.id.0,
-        "file": format!("{base}{path}"),
+        "file": format!("{base}{}", links::open(file)),
         "file_name": file.name,
         "file_size": file.size,
         "mime_type": file.content_type,
-        "download_url": path,
+        "download_url": links::download(file),
     })
 }
 
