@@ -39,6 +39,7 @@ mod model_chat;
 mod model_talk;
 mod monitoring;
 mod notifications;
+mod older_systems;
 mod owners;
 mod presence;
 mod privacy;
