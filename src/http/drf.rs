@@ -85,6 +85,9 @@ impl Fail {
     /// The same in an object that says `success: false`, with the first sentence as `error`.
     #[must_use]
     pub fn in_success_shape(self) -> Self {
+        if self.body.get("success").is_some() {
+            return self;
+        }
         let first = match &self.body {
             Value::Object(fields) => fields.values().next().map(|words| match words {
                 Value::Array(list) => list.first().cloned().unwrap_or_default(),

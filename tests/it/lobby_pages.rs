@@ -68,6 +68,16 @@ async fn two_browsers_talk_in_the_lobby_and_come_back_after_a_restart() {
 
 /// Runs the diagnostics as a person does, by the button, and tells what the page found.
 async fn diagnoses(browser: &mut Browser) -> Value {
+    // What the page itself has done is on record a moment later.
+    let noted = "(async () => {
+        for (;;) {
+            const { server_diagnostics: report } = await get('/chat/diagnostics/');
+            const { successful_attempts: good } = report.connection_statistics;
+            if (good > 0) return true;
+            await new Promise((done) => setTimeout(done, 50));
+        }
+    })()";
+    assert_eq!(browser.runs(noted).await, true);
     browser.runs("byId('run').click()").await;
     assert_eq!(
         browser.runs("holds(() => byId('summary').textContent)").await,
