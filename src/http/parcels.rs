@@ -1,4 +1,4 @@
-//! What older clients send to a route that takes files: JSON, a form, or a form of parts with files.
+//! What older clients send to a route that takes files: JSON, a form, or a form of parts.
 
 use actix_multipart::Multipart;
 use actix_web::{FromRequest, HttpRequest, web};

@@ -2,6 +2,8 @@
 //!
 //! A row is there before its object and goes after it, so a crash leaves no object without a row.
 
+pub mod links;
+
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
@@ -137,20 +139,6 @@ pub fn begin(conn: &mut DbConn, new: &NewAttachment) -> Result<AttachmentId, Sto
 pub fn by_id(conn: &mut DbConn, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
     let found = attachments::table.find(id).select(AttachmentRow::as_select());
     Ok(found.first(conn).optional()?)
-}
-
-/// The file that was sent with a message and whose object has this key.
-///
-/// # Errors
-/// Those of the database.
-pub fn sent_by_key(conn: &mut DbConn, key: &str) -> Result<Option<AttachmentRow>, StoreError> {
-    Ok(attachments::table
-        .filter(attachments::object_key.eq(key).and(attachments::message_id.is_not_null()))
-        .filter(attachments::ready_at.is_not_null().and(attachments::doomed_at.is_null()))
-        .order(attachments::id)
-        .select(AttachmentRow::as_select())
-        .first(conn)
-        .optional()?)
 }
 
 /// The ready file that `holder` keeps under this key.

@@ -126,8 +126,8 @@ fn threads_of(conn: &mut DbConn, rows: Vec<RootRow>) -> Result<Vec<Thread>, Stor
     Ok(rows.into_iter().filter_map(thread).collect())
 }
 
-/// A window of a conversation's threads, pinned ones first, then last written to first. A thread is a message of the type
-/// `thread`, or one that others have answered.
+/// A window of a conversation's threads, pinned ones first, then last written to first. A thread
+/// is a message of the type `thread`, or one that others have answered.
 pub fn threads(
     conn: &mut DbConn,
     conversation: ConversationId,

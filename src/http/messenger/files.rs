@@ -1,5 +1,5 @@
-//! Files as older clients ask for them: by number, for those who may read the conversation they were
-//! sent to; by a link that nobody can guess, for whoever was given it.
+//! Files as older clients ask for them: by number, for those who may read the conversation; by a
+//! link that nobody can guess, for whoever was given it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::http::file_names::key_of;
 use crate::http::messenger::Caller;
 use crate::http::state::State;
 use crate::ids::AttachmentId;
-use crate::models::attachment;
+use crate::models::attachment::links;
 use crate::protocol::refusal::{Code, Refusal};
 
 fn missing() -> Fail {
@@ -54,7 +54,7 @@ pub async fn open(
         (false, None) => return Err(missing()),
     };
     let read = state.house.lane.read(move |conn| {
-        let found = attachment::sent_by_key(conn, &key)?.ok_or_else(Refusal::not_found)?;
+        let found = links::sent_by_key(conn, &key)?.ok_or_else(Refusal::not_found)?;
         match asker {
             Some(who) => admit(conn, &who, found.id),
             None => Ok(found),

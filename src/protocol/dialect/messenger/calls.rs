@@ -99,7 +99,10 @@ fn by(step: &CallStep) -> Value {
 /// What happened to a call, as its conversation is told.
 pub fn told(event: &CallEvent) -> Vec<Frame> {
     let frame = |value: Value, to: Audience| vec![Frame { text: value.to_string(), to }];
-    let ended = |step: &CallStep| json!({"type": "call.ended", "call_id": step.call.id.0, "ended_by": by(step)});
+    let ended = |step: &CallStep| {
+        let id = step.call.id.0;
+        json!({"type": "call.ended", "call_id": id, "ended_by": by(step)})
+    };
     match event {
         CallEvent::Started(step) => {
             let told = json!({
