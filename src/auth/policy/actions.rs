@@ -45,6 +45,10 @@ impl Action {
         Self::ChangePatient,
         Self::ReadIncident,
         Self::ReadPatient,
+        Self::ReadPatientLog,
+        Self::ReadFleet,
+        Self::AddImage,
+        Self::ExportIncidents,
         Self::AssignUnit,
         Self::OverrideUnit,
         Self::AdvanceUnit,
@@ -143,5 +147,93 @@ impl Action {
             Self::Erase => "erase the account",
             Self::LockThread => "lock threads",
         }
+        WORDS.iter().find(|(action, _)| *action == self).map_or("do that", |(_, words)| words)
+    }
+}
+
+/// Every action as people say it, after "may not".
+const WORDS: &[(Action, &str)] = &[
+    (Action::Subscribe, "subscribe"),
+    (Action::Read, "read"),
+    (Action::Post, "post"),
+    (Action::Edit, "edit what others wrote"),
+    (Action::Delete, "delete what others wrote"),
+    (Action::MarkRead, "mark as read"),
+    (Action::Typing, "show typing"),
+    (Action::Publish, "publish"),
+    (Action::AddMember, "add members"),
+    (Action::RemoveMember, "remove members"),
+    (Action::PromoteMember, "promote members"),
+    (Action::ChangeConversation, "change the conversation"),
+    (Action::Create, "create"),
+    (Action::Join, "join"),
+    (Action::Leave, "leave"),
+    (Action::React, "react"),
+    (Action::Pin, "pin messages"),
+    (Action::Forward, "forward messages"),
+    (Action::ReadVersions, "read earlier versions"),
+    (Action::ReadReceipts, "read receipts"),
+    (Action::MarkDelivered, "mark as delivered"),
+    (Action::PostFreely, "post without waiting"),
+    (Action::KeepInvites, "make or end invite links"),
+    (Action::NameOneself, "choose a nickname"),
+    (Action::NameMember, "choose the nicknames of others"),
+    (Action::Mute, "mute"),
+    (Action::TransferOwnership, "hand over ownership"),
+    (Action::Notify, "notify people"),
+    (Action::Prefer, "change preferences"),
+    (Action::SeeFigures, "see the figures"),
+    (Action::Download, "have files"),
+    (Action::SeeProfile, "see the profile"),
+    (Action::SeeDetails, "see the details"),
+    (Action::ChangeProfile, "change the profile"),
+    (Action::KeepContacts, "change the contacts"),
+    (Action::CreateIncident, "open incidents"),
+    (Action::ChangeIncident, "change incidents"),
+    (Action::ChangePatient, "change the patient or the destination"),
+    (Action::ReadIncident, "read incidents"),
+    (Action::ReadPatient, "see caller and patient"),
+    (Action::ReadPatientLog, "see who saw which patient"),
+    (Action::ReadFleet, "see units and hospitals"),
+    (Action::AddImage, "add pictures"),
+    (Action::ExportIncidents, "export incidents"),
+    (Action::AssignUnit, "order units"),
+    (Action::OverrideUnit, "order units that are not available"),
+    (Action::AdvanceUnit, "change the status"),
+    (Action::EndIncident, "close or cancel incidents"),
+    (Action::CorrectStatus, "correct a status"),
+    (Action::LinkIncident, "link incidents"),
+    (Action::NoteIncident, "note remarks"),
+    (Action::CheckIn, "check in"),
+    (Action::SetTimer, "set the check-in timer"),
+    (Action::AnswerMayday, "answer maydays"),
+    (Action::ChangeFleet, "change the list of units"),
+    (Action::ChangeHospital, "change the list of hospitals"),
+    (Action::ChangeBeds, "change beds"),
+    (Action::AnswerOrder, "answer orders"),
+    (Action::SetUnitStatus, "take a unit out of service"),
+    (Action::KeepShift, "go on or off shift"),
+    (Action::ArrangeShifts, "arrange the shifts of others"),
+    (Action::RaiseMayday, "raise a mayday"),
+    (Action::Call, "call"),
+    (Action::TakeCall, "take part in calls"),
+    (Action::EndCall, "end calls for everyone"),
+    (Action::Report, "report"),
+    (Action::ResolveReport, "settle reports"),
+    (Action::Export, "export"),
+    (Action::Erase, "erase the account"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_listed_once_and_has_words_of_its_own() {
+        for action in Action::ALL {
+            let named = WORDS.iter().filter(|(other, _)| other == action).count();
+            assert_eq!(named, 1, "{action:?}");
+        }
+        assert_eq!(WORDS.len(), Action::ALL.len());
     }
 }
