@@ -1,8 +1,11 @@
 //! What only clients of older systems are told. Ephemeral; the native protocol has no frame for it.
 
-use serde::Serialize;
+use std::sync::Arc;
 
-use crate::ids::{MessageId, UserId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::ids::{CallId, MessageId, UserId};
 use crate::protocol::views::PersonView;
 use crate::protocol::views::dispatch::{IncidentView, UnitView};
 
@@ -27,6 +30,9 @@ pub enum OlderEvent {
     Incident { news: CrewNews, incident: Box<IncidentView> },
     /// On the board: a unit is somewhere else.
     Located { unit: Box<UnitView> },
+    /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
+    /// older clients are about one conversation.
+    Handed { call: CallId, from: UserId, to: Vec<UserId>, payload: Arc<RawValue> },
 }
 
 impl OlderEvent {
@@ -37,6 +43,7 @@ impl OlderEvent {
             Self::Read { .. } => "older.read",
             Self::Incident { .. } => "older.incident",
             Self::Located { .. } => "older.located",
+            Self::Handed { .. } => "older.handed",
         }
     }
 }
