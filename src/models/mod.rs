@@ -118,6 +118,6 @@ pub mod patient_log;
 
 pub mod etimes;
 
-pub mod paramedics;
 pub mod incident_csv;
 pub mod incident_eido;
+pub mod paramedics;
