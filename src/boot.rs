@@ -19,6 +19,7 @@ use tokio::sync::{OnceCell, watch};
 use crate::actors::authenticate::Authenticator;
 use crate::actors::chores;
 use crate::actors::dashboards::{self, Pulse};
+use crate::actors::dispatch::positions::Positions;
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::housekeeping;
@@ -208,6 +209,7 @@ fn furnish(
         started: Instant::now(),
         pulse: Pulse::default(),
         rounds: Rounds::default(),
+        positions: Positions::default(),
         presence: Arc::default(),
         notifier,
         authenticator,

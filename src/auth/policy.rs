@@ -95,6 +95,8 @@ pub enum Action {
     KeepShift,
     ArrangeShifts,
     RaiseMayday,
+    ReportPosition,
+    RecommendUnit,
     Call,
     TakeCall,
     EndCall,

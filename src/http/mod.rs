@@ -45,6 +45,7 @@ pub mod people;
 pub mod profile;
 pub mod profiles;
 pub mod ranges;
+pub mod recommendations;
 pub mod renewal;
 pub mod reports;
 pub mod rest;

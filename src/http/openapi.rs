@@ -96,6 +96,7 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     monitoring::Described::openapi,
     notifications::Described::openapi,
     service_tokens::Described::openapi,
+    crate::http::recommendations::Description::openapi,
 ];
 
 fn described() -> utoipa::openapi::OpenApi {

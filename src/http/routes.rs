@@ -8,7 +8,9 @@ use crate::http::{
     messages, messenger, middleware, openapi, operations, pages, profiles, reports, search,
     sessions, talk, tokens, upgrade,
 };
-use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
+use crate::http::{
+    dashboard, member_talks, monitoring, notifications, recommendations, service_tokens,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub const ROUTES: &[&[Route]] = &[
     LOBBY,
     messenger::ROUTES,
     classroom::ROUTES,
+    recommendations::ROUTES,
 ];
 
 /// All rows of [`ROUTES`], one after the other.
@@ -318,6 +321,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     crate::http::docs_page::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
+    recommendations::configure(cfg);
     pages::configure(cfg);
     lobby::configure(cfg, has_lobby);
     upgrade::configure(cfg, has_echo, has_lobby);

@@ -11,6 +11,7 @@ pub mod hospitals;
 pub mod inbox;
 pub mod people;
 pub mod positions;
+pub mod recommendations;
 pub mod report;
 pub mod rooms;
 pub mod search;
@@ -28,6 +29,7 @@ use crate::protocol::views::attachment::AttachmentView;
 use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
 use crate::protocol::views::inbox::InboxSnapshot;
+use crate::protocol::views::positions::PositionsSnapshot;
 use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 
 /// A person, as others in a room see them.
@@ -277,6 +279,7 @@ pub enum Snapshot {
     Dashboard(DashboardView),
     Board(BoardSnapshot),
     Unit(Box<UnitSnapshot>),
+    Positions(PositionsSnapshot),
 }
 
 /// A page of messages, oldest first.

@@ -15,6 +15,7 @@ use crate::models::{order, par, shift};
 use crate::protocol::command::fleet::{
     MaydayAcknowledge, MaydayEnd, MaydayRaise, ParCheck, ParSet,
 };
+use crate::protocol::dispatch::{Degrees, IncidentStatus};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::TopicKind;
 
@@ -69,12 +70,16 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
     };
     let note: String = wish.note.chars().filter(|c| *c != '\0').take(1_000).collect();
     let repeat_at = Some(work.now + span(work.settings.mayday_repeat));
+    let place = place_of(wish);
     if let Some(mut known) = mayday::unanswered_of(work.conn, work.who.id())? {
         if !note.is_empty() {
             known.note = note;
         }
-        known.latitude = wish.latitude.or(known.latitude);
-        known.longitude = wish.longitude.or(known.longitude);
+        if let Some((latitude, longitude)) = place {
+            (known.latitude, known.longitude) = (Some(latitude), Some(longitude));
+        }
+        known.unit_id = unit.or(known.unit_id);
+        known.incident_id = incident.or(known.incident_id);
         return told_again(work, known, repeat_at);
     }
     let new = Mayday {
@@ -83,8 +88,8 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
         incident_id: incident,
         raised_by: work.who.id(),
         note,
-        latitude: wish.latitude,
-        longitude: wish.longitude,
+        latitude: place.map(|(latitude, _)| latitude),
+        longitude: place.map(|(_, longitude)| longitude),
         raised_at: work.now,
         device_at: wish.at.map(|at| at.at),
         acknowledged_at: None,
@@ -101,6 +106,11 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
     work.ledger.note(What::MaydayRaised(made.id), None);
     let nobody_heard = missed(work, &made);
     Ok(answer(&Raised { id: made.id, listening: work.heard(), nobody_heard }))
+}
+
+/// The place told with a mayday, when it is one.
+fn place_of(wish: &MaydayRaise) -> Option<(Degrees, Degrees)> {
+    wish.latitude.filter(|degrees| degrees.0.abs() <= 90_000_000).zip(wish.longitude)
 }
 
 fn told_again(
@@ -232,7 +242,8 @@ pub fn set_timer(work: &mut Work<'_>, wish: &ParSet) -> Result<Answer, Fault> {
     let incident = work.open_incident(wish.incident, None)?;
     let mut timer = timer(work, incident.id)?;
     timer.every_ms = i64::from(wish.every_s) * 1_000;
-    let at_work = incident.on_scene_at.is_some();
+    // By where its units stand now: one that was there and has left needs no check-in.
+    let at_work = incident.status >= IncidentStatus::OnScene;
     let due = work.now + chrono::Duration::milliseconds(timer.every_ms);
     timer.due_at = (at_work && timer.every_ms > 0).then_some(due);
     (timer.overdue_since, timer.notices, timer.nobody_heard) = (None, 0, false);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::actors::dispatch::notifier::Unheard;
+use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
-    alarms, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
+    alarms, answers, assign, attempt, correct, crews, fleet, incidents, offline, progress, sweep,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -22,7 +23,7 @@ use crate::layer::contract::Envelope;
 use crate::models::answer as kept;
 use crate::models::error::StoreError;
 use crate::models::journal;
-use crate::models::store::{self, DbConn};
+use crate::models::store::DbConn;
 use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::{Event, EventBody};
@@ -38,6 +39,8 @@ pub enum Task {
     Report(Box<IncidentCreate>),
     /// Deadlines that have come.
     Sweep,
+    /// Positions that came since the last of these.
+    Positions(Arc<Vec<Kept>>),
 }
 
 /// What became of it.
@@ -74,7 +77,7 @@ impl DispatchJob {
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
         let who = match &self.task {
             Task::Command(who, _) => Doer::Person(who),
-            Task::Report(_) | Task::Sweep => Doer::Server,
+            Task::Report(_) | Task::Sweep | Task::Positions(_) => Doer::Server,
         };
         let now = clock::now_naive();
         let mut work = Work::new(conn, who, &self.settings, &self.exchange, now);
@@ -83,6 +86,10 @@ impl DispatchJob {
             Task::Report(create) => incidents::create(&mut work, create)?,
             Task::Sweep => {
                 sweep::sweep(&mut work)?;
+                done()
+            }
+            Task::Positions(all) => {
+                positions::keep(&mut work, all)?;
                 done()
             }
         };
@@ -145,27 +152,16 @@ fn obey(work: &mut Work<'_>, command: &DispatchCommand) -> Result<Answer, Fault>
         DispatchCommand::MaydayEnd(data) => alarms::end(work, data),
         DispatchCommand::ParCheck(data) => alarms::check_in(work, data),
         DispatchCommand::ParSet(data) => alarms::set_timer(work, data),
+        // The owner answers these itself: one asks, the other is kept with those of all units.
+        DispatchCommand::IncidentRecommend(_) | DispatchCommand::PositionReport(_) => {
+            Err(Fault::Refused(Refusal::internal()))
+        }
     }
 }
 
 impl Job for DispatchJob {
     fn run(&mut self, conn: &mut DbConn) -> Result<(), StoreError> {
-        let mut refused = None;
-        // A savepoint: what is refused half way leaves nothing behind in the batch.
-        let tried = store::transaction(conn, |conn| {
-            self.perform_once(conn).map_err(|fault| match fault {
-                Fault::Store(fault) => fault,
-                Fault::Refused(refusal) => {
-                    refused = Some(refusal);
-                    StoreError::Missing
-                }
-            })
-        });
-        self.outcome = Some(match (tried, refused) {
-            (Ok(outcome), _) => Ok(outcome),
-            (Err(StoreError::Missing), Some(refusal)) => Err(refusal),
-            (Err(fault), _) => return Err(fault),
-        });
+        self.outcome = Some(attempt::whole(conn, |conn| self.perform_once(conn))?);
         Ok(())
     }
 

@@ -276,7 +276,9 @@ impl Ledger {
 
     /// Takes in what a part of the command leaves.
     pub fn join(&mut self, part: Self) {
-        self.notes.extend(part.notes);
+        for Note { what, entry, also } in part.notes {
+            self.note_also(what, entry, also);
+        }
         self.asides.extend(part.asides);
         self.told.extend(part.told);
         self.unseated.extend(part.unseated);
