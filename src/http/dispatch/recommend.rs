@@ -8,7 +8,6 @@ use utoipa::{IntoParams, OpenApi};
 use crate::http::error::{Answered, ErrorBody};
 use crate::http::extract::{Caller, Query};
 use crate::http::rest::{number, path_id, perform};
-use crate::http::routes::{Access, Route, row};
 use crate::http::state::State;
 use crate::protocol::command::Command;
 use crate::protocol::command::dispatch::{DispatchCommand, IncidentRecommend};
@@ -19,10 +18,6 @@ use crate::protocol::views::recommendations::RecommendationView;
 #[derive(OpenApi)]
 #[openapi(paths(recommend_units))]
 pub struct Description;
-
-/// Its row.
-pub const ROUTES: &[Route] =
-    &[row("GET", "/api/v1/incidents/{id}/recommendations", Access::SignedIn)];
 
 /// What units must be like, and how many to name.
 #[derive(Debug, Deserialize, IntoParams)]
