@@ -18,7 +18,6 @@ pub mod offline;
 pub mod pictures;
 pub mod positions;
 pub mod progress;
-pub mod progress;
 pub mod ranking;
 pub mod reads;
 pub mod recommend;

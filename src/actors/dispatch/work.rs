@@ -393,6 +393,7 @@ impl DispatchSettings {
             par_every: 20 * minute,
             par_repeat: minute,
             lock_after: 24 * 60 * minute,
+            images_per_incident: 10,
             device_ahead: 2 * minute,
             device_behind: 24 * 60 * minute,
             sweep: second / 4,
