@@ -1,9 +1,11 @@
 //! What must hold when things change under an order: crews that lose their accounts, priorities
 //! that rise, units that were out of service, alarms that are raised again.
 
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 use switchboard::clock;
+use switchboard::models::error::StoreError;
 
 use crate::harness::dispatch::{BOARD, Crew, Desk, crew, desk, each_engine, text};
 use crate::harness::rest::rest;
@@ -245,6 +247,25 @@ async fn no_fault_of_a_device_loses_a_mayday() {
     dana.does("mayday.acknowledge", json!({"mayday": next["id"]})).await;
     let third = medic.does("mayday.raise", json!({"client_id": "m"})).await;
     assert_ne!(third["id"], next["id"]);
+}
+
+#[tokio::test]
+async fn a_mayday_that_cannot_be_kept_is_told_to_the_boards_all_the_same() {
+    let server = Server::start_with(&SHORT).await;
+    let mut dana = desk(&server, "dana").await;
+    let mut medic = crew(&server, &mut dana, "A-1", "musu").await;
+    server
+        .writes(|conn| {
+            let broken = conn.batch_execute("ALTER TABLE maydays RENAME TO out_of_reach");
+            broken.map_err(|fault| StoreError::from(fault).into())
+        })
+        .await;
+    let no = medic.is_refused("mayday.raise", json!({"note": "help"})).await;
+    assert_eq!(no["code"], "internal", "its sender is not told that it was kept: {no}");
+    let alarm = dana.socket.hears("mayday.alarm").await;
+    let mayday = &alarm["data"]["mayday"];
+    assert_eq!((&mayday["id"], &mayday["note"]), (&json!("0"), &json!("help")));
+    assert_eq!(mayday["raised_by"]["username"], "musu");
 }
 
 #[tokio::test]

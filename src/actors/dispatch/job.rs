@@ -188,6 +188,20 @@ impl Job for DispatchJob {
     }
 
     fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
+        // A call for help that cannot be kept is told all the same: not keeping it is our fault.
+        if let Task::Command(who, command) = &self.task
+            && let DispatchCommand::MaydayRaise(wish) = &**command
+        {
+            let is_heard = self.exchange.seats(&Topic::Board) > 0;
+            let mayday = alarms::unkept(who, wish, is_heard, clock::now_naive());
+            if !is_heard {
+                alarms::unheard(&mayday).hand_over(&*self.notifier);
+            }
+            let body = DispatchEvent::MaydayAlarm { mayday };
+            let body = EventBody::Dispatch(Box::new(body));
+            let event = Event { topic: Topic::Board, seq: None, at: clock::now_naive(), body };
+            aftermath.envelopes.insert(0, Envelope::Alarm(delivery(event)));
+        }
         self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }
 }
