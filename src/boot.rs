@@ -17,13 +17,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
-use crate::actors::chores;
 use crate::actors::dashboards::{self, Pulse};
-use crate::actors::dispatch::positions::Positions;
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
-use crate::actors::housekeeping;
-use crate::actors::indexer;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
 use crate::actors::notifier::{LogNotifier, Notifier};
@@ -32,6 +28,7 @@ use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
 use crate::actors::rounds::Rounds;
 use crate::actors::throttle::Throttles;
+use crate::actors::{chores, housekeeping, indexer};
 use crate::auth::secret;
 use crate::auth::token::Tokens;
 use crate::boot::translate::{limits, narrow, settings, token_settings, transport};
@@ -209,13 +206,13 @@ fn furnish(
         started: Instant::now(),
         pulse: Pulse::default(),
         rounds: Rounds::default(),
-        positions: Positions::default(),
+        positions: Arc::default(),
         presence: Arc::default(),
         notifier,
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
-        online: Arc::new(Online::new(config.presence_grace, node)),
+        online: Arc::new(Online::new(config.presence_grace, config.online_said, node)),
         draining: AtomicBool::new(false),
         lobby: OnceCell::new(),
         epoch,
@@ -295,6 +292,15 @@ fn announce(config: &Config, addresses: &[SocketAddr], is_tls: bool) {
     let scheme = if is_tls { "https" } else { "http" };
     for address in addresses {
         info!("serving at {scheme}://{address} workers={}", config.workers);
+    }
+    match (config.has_lobby(), config.is_loopback()) {
+        (true, false) => {
+            warn!("the lobby at /ws/chat/ is open: whoever reaches this server may write there");
+        }
+        (false, false) if config.lobby.is_none() => {
+            info!("the lobby at /ws/chat/ is closed on public addresses; LOBBY=true opens it");
+        }
+        _ => {}
     }
 }
 

@@ -94,7 +94,7 @@ pub struct House {
     /// The rounds of housekeeping.
     pub rounds: Rounds,
     /// Where units are.
-    pub positions: Positions,
+    pub positions: Arc<Positions>,
     /// Who is here, on the topics that have presence.
     pub presence: Arc<SharedPresence>,
     /// Who is told of what nobody is connected to hear.

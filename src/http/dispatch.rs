@@ -1,6 +1,7 @@
 //! Dispatch over REST: every command through its owner, by one table, and what is read of it.
 
 pub mod doors;
+pub mod exports;
 pub mod filters;
 pub mod fleet;
 pub mod images;
@@ -32,6 +33,8 @@ pub const READS: &[Route] = &[
     row("GET", "/api/v1/board", Access::SignedIn),
     row("GET", "/api/v1/incidents", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}", Access::SignedIn),
+    row("GET", "/api/v1/incidents/export.csv", Access::SignedIn),
+    row("GET", "/api/v1/incidents/{id}/export", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/timeline", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/patient-reads", Access::Admin),
     row("GET", "/api/v1/incidents/{id}/recommendations", Access::SignedIn),
@@ -59,6 +62,7 @@ pub fn described() -> utoipa::openapi::OpenApi {
     api.merge(fleet::Description::openapi());
     api.merge(images::Description::openapi());
     api.merge(recommend::Description::openapi());
+    api.merge(exports::Description::openapi());
     api.merge(request_form::Description::openapi());
     api
 }
@@ -105,6 +109,7 @@ pub async fn log_shown(
 
 /// Registers these routes.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    exports::configure(cfg);
     images::configure(cfg);
     recommend::configure(cfg);
     incidents::configure(cfg);

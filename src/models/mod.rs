@@ -90,6 +90,8 @@ pub mod people;
 pub mod listing;
 
 pub mod stored;
+pub mod thread_lock;
+
 pub mod twin;
 
 pub mod lifecycle;
@@ -116,3 +118,5 @@ pub mod par;
 pub mod patient_log;
 
 pub mod etimes;
+pub mod incident_csv;
+pub mod incident_eido;

@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod correct;
 pub mod crews;
 pub mod eta;
+pub mod exports;
 pub mod fleet;
 pub mod incidents;
 pub mod job;
