@@ -17,12 +17,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OnceCell, watch};
 
 use crate::actors::authenticate::Authenticator;
-use crate::actors::chores;
 use crate::actors::dashboards::{self, Pulse};
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
-use crate::actors::housekeeping;
-use crate::actors::indexer;
 use crate::actors::lane::Lane;
 use crate::actors::mail::{Farewell, tell};
 use crate::actors::notifier::{LogNotifier, Notifier};
@@ -31,6 +28,7 @@ use crate::actors::owners::{Owners, Watch};
 use crate::actors::recorder::Recorder;
 use crate::actors::rounds::Rounds;
 use crate::actors::throttle::Throttles;
+use crate::actors::{chores, housekeeping, indexer};
 use crate::auth::secret;
 use crate::auth::token::Tokens;
 use crate::boot::translate::{limits, narrow, settings, token_settings, transport};
@@ -208,6 +206,7 @@ fn furnish(
         started: Instant::now(),
         pulse: Pulse::default(),
         rounds: Rounds::default(),
+        positions: Arc::default(),
         presence: Arc::default(),
         notifier,
         authenticator,

@@ -335,6 +335,26 @@ settings! {
     public_form_window: Duration = "10m", duration("10ms", "1d");
     /// Time between looks at the deadlines of dispatch.
     dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
+    /// Most positions a second of one unit that are told; of more the newest. 0: all.
+    positions_per_second: u32 = "5", rate();
+    /// Time between writes of positions to the database; a crash loses what came since the last.
+    position_keep: Duration = "1s", duration("10ms", "1m");
+    /// How long a unit may be silent before its position is marked as stale.
+    position_stale: Duration = "1m", duration("10ms", "1h");
+    /// How long before it is marked as lost, and no longer relied on.
+    position_lost: Duration = "30m", duration("10ms", "1d");
+    /// Time between samples of a unit's trail …
+    trail_every: Duration = "15s", duration("10ms", "1h");
+    /// … unless it has gone so many meters before.
+    trail_meters: usize = "100", count(1..=100_000);
+    /// How long trails are kept.
+    trail_keep: Duration = "30d", duration("1m", "3650d");
+    /// How long a crew should rest between shifts; less speaks against it in recommendations.
+    crew_rest: Duration = "8h", duration("0s", "2d");
+    /// How long on shift speaks against a crew in recommendations.
+    shift_long: Duration = "12h", duration("1m", "7d");
+    /// How fast units come nearer in a straight line, in km/h, for estimates of arrival.
+    travel_kmh: usize = "40", count(1..=500);
 
     /// Least time between two values of a dashboard on one connection.
     latest_every: Duration = "1s", duration("1ms", "1m");

@@ -23,6 +23,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use switchboard::ids::{AttachmentId, ConversationId, MessageId, UnitId, UserId};
 use switchboard::protocol::command;
+use switchboard::protocol::dispatch::Degrees;
 use switchboard::protocol::event::talk::TalkEvent;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::frame;
@@ -262,8 +263,8 @@ fn events() -> Vec<Event> {
         EventBody::Positions {
             positions: vec![PositionView {
                 unit: UnitId(3),
-                latitude: 8.48,
-                longitude: -13.23,
+                latitude: Degrees(8_480_000),
+                longitude: Degrees(-13_230_000),
                 accuracy_m: Some(8),
                 heading_deg: Some(270),
                 speed_kmh: Some(54),

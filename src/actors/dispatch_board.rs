@@ -1,6 +1,8 @@
 //! DispatchBoard: owns the topics of the dispatch board, positions and units, and looks at their
 //! deadlines.
 
+pub mod reports;
+
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
@@ -8,6 +10,7 @@ use log::warn;
 
 use crate::actors::dispatch::job::{DispatchJob, Task};
 use crate::actors::dispatch::sweep;
+use crate::actors::dispatch_board::reports::Reports;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, ReplyTo};
 use crate::actors::switchboard::own_topics;
@@ -29,6 +32,7 @@ pub struct DispatchBoard {
     switchboard: Switchboard,
     /// Whether a look at the deadlines is under way.
     sweeping: bool,
+    reports: Reports,
 }
 
 own_topics!(DispatchBoard, DispatchBoard::log_reader, DispatchBoard::log_leaving);
@@ -36,7 +40,33 @@ own_topics!(DispatchBoard, DispatchBoard::log_reader, DispatchBoard::log_leaving
 impl DispatchBoard {
     /// An owner with nothing in memory yet.
     pub fn new(house: Arc<House>) -> Self {
-        Self { switchboard: Switchboard::new(house), sweeping: false }
+        Self { switchboard: Switchboard::new(house), sweeping: false, reports: Reports::default() }
+    }
+
+    fn obey(
+        &mut self,
+        command: DispatchCommand,
+        who: Arc<Identity>,
+        reply: ReplyTo,
+        ctx: &mut Context<Self>,
+    ) {
+        let house = &self.switchboard.house;
+        // A call for help is never one too many; of positions the newest counts, however many come.
+        let counts = !matches!(
+            command,
+            DispatchCommand::MaydayRaise(_) | DispatchCommand::PositionReport(_)
+        );
+        if let (true, Err(refusal)) = (counts, house.throttles.message(who.user)) {
+            return reply.send(Err(refusal));
+        }
+        match command {
+            DispatchCommand::PositionReport(report) => self.report(who, report, reply, ctx),
+            DispatchCommand::IncidentRecommend(wish) => self.recommend(who, wish, reply, ctx),
+            command => {
+                let task = Task::Command(who, Box::new(command));
+                house.lane.submit(Box::new(DispatchJob::new(house, task, reply)));
+            }
+        }
     }
 
     /// Looks whether deadlines have come, and serves them.
@@ -48,7 +78,8 @@ impl DispatchBoard {
         let house = Arc::clone(&self.switchboard.house);
         let looking = async move {
             let now = clock::now_naive();
-            let due = house.lane.read(move |conn| Ok(sweep::is_due(conn, now)?)).await?;
+            let settings = house.settings.dispatch.clone();
+            let due = house.lane.read(move |conn| Ok(sweep::is_due(conn, &settings, now)?)).await?;
             if due {
                 let (reply, answer) = ReplyTo::call();
                 house.lane.submit(Box::new(DispatchJob::new(&house, Task::Sweep, reply)));
@@ -115,6 +146,8 @@ impl Actor for DispatchBoard {
     fn started(&mut self, ctx: &mut Context<Self>) {
         let every = self.switchboard.house.settings.dispatch.sweep;
         ctx.run_interval(every, |board, ctx| board.look(ctx));
+        let every = self.switchboard.house.settings.dispatch.position_keep;
+        ctx.run_interval(every, |board, ctx| board.keep_positions(ctx));
     }
 }
 
@@ -124,16 +157,7 @@ impl Handler<Perform> for DispatchBoard {
     fn handle(&mut self, mut perform: Perform, ctx: &mut Context<Self>) {
         let house = Arc::clone(&self.switchboard.house);
         match std::mem::replace(&mut perform.command, Command::Ping) {
-            // A call for help is never one too many.
-            Command::Dispatch(command) => {
-                if !matches!(*command, DispatchCommand::MaydayRaise(_))
-                    && let Err(refusal) = house.throttles.message(perform.who.user)
-                {
-                    return perform.reply.send(Err(refusal));
-                }
-                let task = Task::Command(perform.who, command);
-                house.lane.submit(Box::new(DispatchJob::new(&house, task, perform.reply)));
-            }
+            Command::Dispatch(command) => self.obey(*command, perform.who, perform.reply, ctx),
             command => {
                 if let Err(refusal) = house.throttles.message(perform.who.user) {
                     return perform.reply.send(Err(refusal));

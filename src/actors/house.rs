@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::actors::authenticate::Authenticator;
 use crate::actors::dashboards::Pulse;
+use crate::actors::dispatch::positions::Positions;
 use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Lane;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub latest_every: Duration,
     /// How often at most one connection is told of positions.
     pub positions_every: Duration,
+    /// How long the trails of units are kept.
+    pub trail_keep: Duration,
     pub journal_keep: Duration,
     pub journal_keep_events: i64,
     /// How long a repeated `client_id` gets the first answer.
@@ -90,6 +93,8 @@ pub struct House {
     pub pulse: Pulse,
     /// The rounds of housekeeping.
     pub rounds: Rounds,
+    /// Where units are.
+    pub positions: Arc<Positions>,
     /// Who is here, on the topics that have presence.
     pub presence: Arc<SharedPresence>,
     /// Who is told of what nobody is connected to hear.

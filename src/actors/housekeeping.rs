@@ -15,7 +15,7 @@ use crate::actors::lane::Fault;
 use crate::clock;
 use crate::layer::contract::Whom;
 use crate::metrics::Metrics;
-use crate::models::{answer, attempt, facts, journal, login, message, notice};
+use crate::models::{answer, attempt, facts, journal, login, message, notice, position};
 use crate::protocol::refusal::Refusal;
 
 /// How often attempts are written.
@@ -108,6 +108,7 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
     let (attempts_before, keep_rows) =
         (before(settings.attempts_keep), settings.attempts_keep_rows);
     let answers_before = before(settings.client_id_keep);
+    let trail_before = before(settings.trail_keep);
     let (notices_before, keep_notices) =
         (before(settings.notifications_keep), settings.notifications_keep_rows);
     loop {
@@ -130,6 +131,7 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
             message::forget_client_ids(conn, answers_before, PRUNE_ROWS)?;
             login::purge(conn, now)?;
             notice::prune(conn, now - NOTICE_AGE * 2)?;
+            position::prune_trail(conn, trail_before, PRUNE_ROWS)?;
             Ok(())
         })
         .await

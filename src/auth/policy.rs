@@ -99,6 +99,8 @@ pub enum Action {
     KeepShift,
     ArrangeShifts,
     RaiseMayday,
+    ReportPosition,
+    RecommendUnit,
     Call,
     TakeCall,
     EndCall,

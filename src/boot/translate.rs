@@ -1,7 +1,9 @@
 //! What each part is told of the configuration, in its own words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::actors::dispatch::eta::StraightLine;
 use crate::actors::dispatch::work::DispatchSettings;
 use crate::actors::house::Settings;
 use crate::actors::throttle::{Limits, Rate};
@@ -35,6 +37,7 @@ pub fn settings(config: &Config) -> Settings {
         call_ring: config.call_ring,
         latest_every: config.latest_every,
         positions_every: config.positions_every,
+        trail_keep: config.trail_keep,
         journal_keep: config.journal_keep,
         journal_keep_events: wide(config.journal_keep_events),
         client_id_keep: config.client_id_keep,
@@ -68,6 +71,17 @@ pub fn dispatch(config: &Config) -> DispatchSettings {
         device_behind: config.device_behind,
         images_per_incident: wide(config.incident_images),
         sweep: config.dispatch_sweep,
+        position_rest: Duration::from_secs(1)
+            .checked_div(config.positions_per_second)
+            .unwrap_or_default(),
+        position_keep: config.position_keep,
+        position_stale: config.position_stale,
+        position_lost: config.position_lost,
+        trail_every: config.trail_every,
+        trail_meters: f64::from(narrow(config.trail_meters)),
+        crew_rest: config.crew_rest,
+        shift_long: config.shift_long,
+        eta: Arc::new(StraightLine { kmh: f64::from(narrow(config.travel_kmh)) }),
     }
 }
 

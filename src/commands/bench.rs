@@ -4,7 +4,9 @@
 
 pub mod arrive;
 pub mod client;
+pub mod dispatch;
 pub mod fanout;
+pub mod fleet;
 pub mod ground;
 pub mod ingest;
 pub mod meter;
@@ -50,6 +52,9 @@ pub enum Scenario {
     Reads,
     /// Memory while 100 MB are uploaded and downloaded
     Upload,
+    /// Dispatch: what a board snapshot, 300 units that tell where they are and changes of status
+    /// cost, and how soon 50 boards have them
+    Dispatch,
     /// Searches among many messages; not part of `all`, for it takes minutes to fill
     Search,
     /// Every one of the above but `search`
@@ -155,6 +160,7 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         Scenario::Stalled,
         Scenario::Reads,
         Scenario::Upload,
+        Scenario::Dispatch,
     ];
     for scenario in each {
         if args.scenario == scenario || args.scenario == Scenario::All {
@@ -237,6 +243,7 @@ impl Bench<'_> {
             Scenario::Connect => "connect",
             Scenario::Reads => "reads",
             Scenario::Upload => "upload",
+            Scenario::Dispatch => "dispatch",
             _ => "stalled",
         };
         let mut about = format!(
@@ -251,8 +258,20 @@ impl Bench<'_> {
                 self.args.rounds
             );
         }
+        if self.scenario == Scenario::Dispatch {
+            about = format!(
+                "{} open incidents, {} units, {} hospitals, {} dispatchers, {} s, median of {}",
+                fleet::INCIDENTS,
+                fleet::UNITS,
+                fleet::HOSPITALS,
+                fleet::DESKS,
+                self.args.seconds,
+                self.args.rounds
+            );
+        }
         match self.scenario {
             Scenario::Idle | Scenario::Connect | Scenario::Reads | Scenario::Upload => {}
+            Scenario::Dispatch => {}
             Scenario::Stalled => about.push_str(", as many stalled as reading"),
             _ => about.push_str(&format!(", {} in flight", load.window)),
         }
@@ -260,8 +279,12 @@ impl Bench<'_> {
             about.push_str(", fewer than asked for want of descriptors (see ulimit -n)");
         }
         let mut report = Report::new(name, about);
-        if self.scenario == Scenario::Reads {
-            for figures in self.reads(&load).await? {
+        if matches!(self.scenario, Scenario::Reads | Scenario::Dispatch) {
+            let all = match self.scenario {
+                Scenario::Reads => self.reads(&load).await?,
+                _ => self.dispatch().await?,
+            };
+            for figures in all {
                 report.add(figures, self.args.json).map_err(|fault| fault.to_string())?;
             }
             return report.print(self.args.json).map_err(|fault| fault.to_string());
@@ -284,6 +307,29 @@ impl Bench<'_> {
             Ok(all)
         };
         self.served(load, &[], read).await
+    }
+
+    /// All rounds of dispatch, on one ground.
+    async fn dispatch(&self) -> Result<Vec<Vec<Figure>>, String> {
+        let (ground, bound) = fleet::prepare(&self.folder())?;
+        let measuring = async {
+            let server = ground.serve(self.program, &self.args.with).await?;
+            let mut field = dispatch::take_the_field(&server, &ground, bound).await?;
+            let (mut all, time) = (Vec::new(), Duration::from_secs(self.args.seconds));
+            for _ in 0..self.args.rounds {
+                all.push(dispatch::round(&server, &ground, &mut field, time).await?);
+            }
+            Ok(all)
+        };
+        let outcome = measuring.await;
+        ground.clear();
+        outcome
+    }
+
+    /// A folder that is not there yet.
+    fn folder(&self) -> PathBuf {
+        let mark = crate::auth::secret::token_id();
+        self.args.dir.join(format!("switchboard-bench-{}", &mark[..12]))
     }
 
     async fn round(&self, load: &Load) -> Result<Vec<Figure>, String> {
@@ -318,8 +364,7 @@ impl Bench<'_> {
         settings: &[(&str, &str)],
         work: impl AsyncFnOnce(&Server, &Ground) -> Result<T, String>,
     ) -> Result<T, String> {
-        let mark = crate::auth::secret::token_id();
-        let folder = self.args.dir.join(format!("switchboard-bench-{}", &mark[..12]));
+        let folder = self.folder();
         let rooms = if self.scenario == Scenario::Ingest { load.conns } else { 1 };
         let ground = Ground::prepare(&folder, self.args.people as usize, rooms)?;
         let filled = match self.scenario {

@@ -10,6 +10,7 @@ pub mod hospitals;
 pub mod input;
 pub mod letters;
 pub mod media;
+pub mod pages;
 pub mod reporting;
 pub mod users;
 
@@ -59,6 +60,14 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/emergencies", Access::SignedIn),
     exempt("POST", "/api/emergencies/upload-image"),
     row("GET", "/media/emergency_images/{file}", Access::Anyone),
+    exempt("POST", "/emergency"),
+    row("GET", "/assets/dispatch.css", Access::Anyone),
+    row("GET", "/assets/dispatch.js", Access::Anyone),
+    row("GET", "/assets/dispatch-desk.js", Access::Anyone),
+    row("GET", "/assets/dispatch-crew.js", Access::Anyone),
+    row("GET", "/assets/dispatch-fleet.js", Access::Anyone),
+    row("GET", "/assets/dispatch-report.js", Access::Anyone),
+    row("GET", "/assets/dispatch-probe.js", Access::Anyone),
     row("GET", "/api/emergencies/active", Access::SignedIn),
     row("GET", "/api/emergencies/my-active", Access::SignedIn),
     row("GET", "/api/emergencies/{id}", Access::SignedIn),
@@ -115,6 +124,7 @@ pub const ROUTES: &[Route] = &[
 
 /// Registers the routes of this file's parts.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    pages::configure(cfg);
     media::configure(cfg);
     calls::configure(cfg);
     dispatching::configure(cfg);

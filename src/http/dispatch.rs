@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod images;
 pub mod incidents;
 pub mod orders;
+pub mod recommend;
 pub mod say;
 
 use actix_web::{HttpResponse, web};
@@ -36,6 +37,7 @@ pub const READS: &[Route] = &[
     row("GET", "/api/v1/incidents/{id}/export", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/timeline", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/patient-reads", Access::Admin),
+    row("GET", "/api/v1/incidents/{id}/recommendations", Access::SignedIn),
     row("POST", "/api/v1/incidents/{id}/images/upload", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/images/{image}", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/images/{image}/thumbnail", Access::SignedIn),
@@ -59,6 +61,7 @@ pub fn described() -> utoipa::openapi::OpenApi {
     api.merge(orders::Description::openapi());
     api.merge(fleet::Description::openapi());
     api.merge(images::Description::openapi());
+    api.merge(recommend::Description::openapi());
     api.merge(exports::Description::openapi());
     api.merge(request_form::Description::openapi());
     api
@@ -108,6 +111,7 @@ pub async fn log_shown(
 pub fn configure(cfg: &mut web::ServiceConfig) {
     exports::configure(cfg);
     images::configure(cfg);
+    recommend::configure(cfg);
     incidents::configure(cfg);
     orders::configure(cfg);
     fleet::configure(cfg);

@@ -44,6 +44,11 @@ impl Fail {
         Self { status, body, wait_s: None }
     }
 
+    /// What it says.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
     /// `{"detail": …}` with this status.
     pub fn detail(status: StatusCode, words: &str) -> Self {
         Self::with(status, json!({"detail": words}))

@@ -1,6 +1,6 @@
-//! The plain pages: what stands at each address until the web app does, by one table.
+//! The pages: what stands at each address, by one table.
 //!
-//! **Never:** scripts; a text from outside that is not escaped.
+//! **Never:** scripts but of our own files; a text from outside that is not escaped.
 
 use std::fmt::Write;
 
@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use crate::auth::identity::{Identity, Role};
+use crate::http::ambulance;
 use crate::http::extract::MaybeCaller;
 use crate::http::login_pages;
 use crate::http::page_frame::{STYLE, STYLE_PATH, escape, page, redirect};
@@ -37,19 +38,24 @@ const fn row(
     PageRow { path: route.0, route: route.1, title, purpose, roles, api }
 }
 
-/// Every plain page beside `/`, `/login/`, `/logout/` and `/password/reset/`.
+/// The route of the dispatchers' page; below it stand its filters.
+const DASHBOARD: &str = "/dashboard";
+
+/// Every page beside `/`, `/login/`, `/logout/` and `/password/reset/`.
 #[rustfmt::skip]
 pub const PAGES: &[PageRow] = &[
     row(("/dashboard/", "/dashboard"), ("Dispatch dashboard", "Calls, units and orders, for those who dispatch."),
-        &[Role::Admin, Role::Dispatcher], &["/ws/v1/", "/api/v1/auth/me"]),
-    row(("/paramedic/", "/paramedic"), ("Crew", "Orders and status of one's own unit."),
-        &[Role::Paramedic], &["/ws/v1/", "/api/v1/auth/me"]),
+        &[Role::Admin, Role::Dispatcher], &[]),
+    row(("/dispatch/fleet/", "/dispatch/fleet"), ("Fleet", "Every ambulance, its status and who drives it."),
+        &[Role::Admin, Role::Dispatcher, Role::Paramedic], &[]),
+    row(("/paramedic/", "/paramedic"), ("Crew", "The call one is on, and its next step."),
+        &[Role::Paramedic], &[]),
     row(("/admin-dashboard/", "/admin-dashboard"), ("Administration dashboard", "The server at a glance, for admins."),
         &[Role::Admin], &["/healthz", "/readyz", "/metrics"]),
-    row(("/emergency/", "/emergency"), ("Report an emergency", "The public form for reporting an emergency comes with the dispatch board. In an emergency, call your local emergency number."),
+    row(("/emergency/", "/emergency"), ("Report an emergency", "The public form."),
         &[], &[]),
-    row(("/test/websocket/", "/test/websocket"), ("WebSocket test", "Connect to /ws/v1/ with the subprotocol switchboard.v1; a refusal is a visible close code."),
-        &[], &["/ws/v1/"]),
+    row(("/test/websocket/", "/test/websocket"), ("WebSocket test", "Opens a socket and shows what comes; a refusal is a visible close code."),
+        &[], &[]),
     row(("/admin/", "/admin"), ("Administration", "Accounts and roles, for admins."),
         &[Role::Admin], &["/api/v1/users/search", "/api/v1/users/{id}/role"]),
 ];
@@ -61,6 +67,9 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     for row in PAGES {
         let serve = move |who: MaybeCaller| async move { show(who.0.as_deref(), row) };
         cfg.route(row.route, web::get().to(serve));
+        if row.route == DASHBOARD {
+            cfg.route("/dashboard/{filter}", web::get().to(serve));
+        }
     }
 }
 
@@ -129,6 +138,9 @@ fn show(who: Option<&Identity>, row: &PageRow) -> HttpResponse {
 }
 
 fn board(row: &PageRow, who: Option<&Identity>) -> String {
+    if let Some(own) = ambulance::pages::body(row.route, who) {
+        return own;
+    }
     let mut api = String::new();
     for address in row.api {
         let _ = write!(api, "<li><code>{}</code></li>", escape(address));

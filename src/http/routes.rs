@@ -116,6 +116,8 @@ const PAGES: &[Route] = &[
     row("GET", "/password/reset", Access::Anyone),
     row("POST", "/password/reset", Access::Anyone),
     row("GET", "/dashboard", Access::Anyone),
+    row("GET", "/dashboard/{filter}", Access::Anyone),
+    row("GET", "/dispatch/fleet", Access::Anyone),
     row("GET", "/paramedic", Access::Anyone),
     row("GET", "/admin-dashboard", Access::Anyone),
     row("GET", "/emergency", Access::Anyone),

@@ -150,21 +150,6 @@ pub fn by_id(conn: &mut DbConn, id: IncidentId) -> Result<Option<Incident>, Stor
     Ok(incidents::table.find(id).select(Incident::as_select()).first(conn).optional()?)
 }
 
-/// The incident with this call id (`CALL-1A2B3C4D`).
-pub fn by_call_id(conn: &mut DbConn, call_id: &str) -> Result<Option<Incident>, StoreError> {
-    let found = incidents::table.filter(incidents::call_id.eq(call_id));
-    Ok(found.select(Incident::as_select()).first(conn).optional()?)
-}
-
-/// The incident whose conversation this is.
-pub fn by_conversation(
-    conn: &mut DbConn,
-    conversation: ConversationId,
-) -> Result<Option<Incident>, StoreError> {
-    let found = incidents::table.filter(incidents::conversation_id.eq(conversation));
-    Ok(found.select(Incident::as_select()).first(conn).optional()?)
-}
-
 /// The ids of all incidents that are not over, newest first.
 pub fn open_ids(conn: &mut DbConn) -> Result<Vec<IncidentId>, StoreError> {
     Ok(incidents::table

@@ -47,6 +47,7 @@ pub mod receipt;
 pub mod unread;
 pub mod version;
 
+pub mod position;
 pub mod posting;
 
 pub mod attachment;

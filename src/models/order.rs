@@ -311,6 +311,16 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<OrderView>, Stor
     Ok(rows.into_iter().map(view).collect())
 }
 
+/// The call ids of the incidents that units are bound to.
+pub fn calls_of_units(conn: &mut DbConn) -> Result<HashMap<UnitId, String>, StoreError> {
+    let bound: Vec<(UnitId, String)> = orders::table
+        .inner_join(incidents::table)
+        .filter(orders::ended_at.is_null())
+        .select((orders::unit_id, incidents::call_id))
+        .load(conn)?;
+    Ok(bound.into_iter().collect())
+}
+
 /// Which orders [`ids`] lists; what is absent does not narrow.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {

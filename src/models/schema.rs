@@ -464,6 +464,8 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         retired_at -> Nullable<Timestamp>,
+        stale_at -> Nullable<Timestamp>,
+        lost_at -> Nullable<Timestamp>,
     }
 }
 

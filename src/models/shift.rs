@@ -1,13 +1,15 @@
 //! The `shifts` table: who is on which unit, since when and until when, and who rests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDateTime;
+use diesel::dsl::max;
 use diesel::prelude::*;
 
+use crate::auth::identity::Role;
 use crate::ids::{ShiftId, UnitId, UserId};
 use crate::models::error::StoreError;
-use crate::models::schema::shifts;
+use crate::models::schema::{orders, shifts, users};
 use crate::models::store::DbConn;
 use crate::models::{order, user};
 use crate::protocol::views::PersonView;
@@ -91,16 +93,77 @@ pub fn of_unit(conn: &mut DbConn, unit: UnitId) -> Result<Vec<Shift>, StoreError
         .load(conn)?)
 }
 
-/// When someone's newest ended shift ended: for their rest between shifts.
-pub fn last_end(conn: &mut DbConn, user: UserId) -> Result<Option<NaiveDateTime>, StoreError> {
-    let ended: Option<Option<NaiveDateTime>> = shifts::table
-        .filter(shifts::user_id.eq(user))
+/// When the newest ended shift of each of these people ended: for their rest between shifts.
+pub fn last_ends(
+    conn: &mut DbConn,
+    people: &[UserId],
+) -> Result<HashMap<UserId, NaiveDateTime>, StoreError> {
+    let ended: Vec<(UserId, Option<NaiveDateTime>)> = shifts::table
+        .filter(shifts::user_id.eq_any(people))
         .filter(shifts::ended_at.is_not_null())
-        .order(shifts::ended_at.desc())
-        .select(shifts::ended_at)
-        .first(conn)
-        .optional()?;
-    Ok(ended.flatten())
+        .group_by(shifts::user_id)
+        .select((shifts::user_id, max(shifts::ended_at)))
+        .load(conn)?;
+    Ok(ended.into_iter().filter_map(|(user, at)| Some((user, at?))).collect())
+}
+
+/// Everyone who is of a unit's crew now, with that unit: on shift on it first, then those whom the
+/// order that binds it names.
+pub fn on_duty(conn: &mut DbConn) -> Result<Vec<(UserId, UnitId)>, StoreError> {
+    let mut all: Vec<(UserId, UnitId)> = shifts::table
+        .filter(shifts::ended_at.is_null())
+        .order(shifts::id)
+        .select((shifts::user_id, shifts::unit_id))
+        .load(conn)?;
+    let named: Vec<(Option<UserId>, UnitId)> = orders::table
+        .filter(orders::ended_at.is_null())
+        .filter(orders::paramedic_id.is_not_null())
+        .order(orders::id.desc())
+        .select((orders::paramedic_id, orders::unit_id))
+        .load(conn)?;
+    all.extend(named.into_iter().filter_map(|(user, unit)| Some((user?, unit))));
+    Ok(all)
+}
+
+/// Which of these people may be ordered: their accounts work, and they have not set themselves
+/// unavailable.
+pub fn available_among(
+    conn: &mut DbConn,
+    people: &[UserId],
+) -> Result<HashSet<UserId>, StoreError> {
+    let found: Vec<UserId> = users::table
+        .filter(users::id.eq_any(people))
+        .filter(users::is_active.eq(true))
+        .filter(users::is_available.eq(true))
+        .select(users::id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
+}
+
+/// People on shift, or named by an order that binds a unit, who may not be ordered any more: their
+/// account was shut, or is no paramedic's. Up to `limit`.
+pub fn dismissed(conn: &mut DbConn, limit: i64) -> Result<Vec<UserId>, StoreError> {
+    let on_shift = shifts::table.filter(shifts::ended_at.is_null()).select(shifts::user_id);
+    let named = orders::table
+        .filter(orders::ended_at.is_null())
+        .filter(orders::paramedic_id.is_not_null())
+        .select(orders::paramedic_id);
+    Ok(users::table
+        .filter(users::id.eq_any(on_shift).or(users::id.nullable().eq_any(named)))
+        .filter(users::is_active.eq(false).or(users::role.ne(Role::Paramedic.as_str())))
+        .order(users::id)
+        .limit(limit)
+        .select(users::id)
+        .load(conn)?)
+}
+
+/// All shifts that run, first come first.
+pub fn running(conn: &mut DbConn) -> Result<Vec<Shift>, StoreError> {
+    Ok(shifts::table
+        .filter(shifts::ended_at.is_null())
+        .order((shifts::since, shifts::id))
+        .select(Shift::as_select())
+        .load(conn)?)
 }
 
 /// Who is on shift on each of these units, with their names.

@@ -7,6 +7,7 @@ use crate::ids::{EntryId, IncidentId, OrderId, UnitId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::timeline;
 use crate::models::store::DbConn;
+use crate::protocol::dispatch::UnitStatus;
 use crate::protocol::views::dispatch::TimelineEntry;
 
 /// What happened, before it has a number.
@@ -70,12 +71,13 @@ impl From<EntryRow> for TimelineEntry {
     }
 }
 
-/// Adds an entry. It stands at its device time if it has one, at its server time otherwise.
+/// Adds an entry. It stands at its device time if it has one, at its server time otherwise; never
+/// later than its server time, so that what comes after it stands after it.
 ///
 /// # Errors
 /// `Conflict` when its actor has used its `client_id` before.
 pub fn add(conn: &mut DbConn, entry: NewEntry) -> Result<TimelineEntry, StoreError> {
-    let at = entry.device_at.unwrap_or(entry.server_at);
+    let at = entry.device_at.unwrap_or(entry.server_at).min(entry.server_at);
     let row = (
         timeline::incident_id.eq(entry.incident),
         timeline::unit_id.eq(entry.unit),
@@ -127,6 +129,22 @@ pub fn has_client_id(
         .first::<EntryId>(conn)
         .optional()?;
     Ok(found.is_some())
+}
+
+/// How a unit stood before an order that overrode that; `None` when it overrode nothing.
+pub fn status_before_override(
+    conn: &mut DbConn,
+    incident: IncidentId,
+    order: OrderId,
+) -> Result<Option<UnitStatus>, StoreError> {
+    let from: Option<Option<String>> = timeline::table
+        .filter(timeline::incident_id.eq(incident))
+        .filter(timeline::order_id.eq(order))
+        .filter(timeline::kind.eq("order.overridden"))
+        .select(timeline::from_status)
+        .first(conn)
+        .optional()?;
+    Ok(from.flatten().and_then(|word| UnitStatus::parse(&word)))
 }
 
 /// An incident's entries in the order things happened, up to `limit`, after the entry `after`.

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use crate::clock;
 use crate::ids::{IncidentId, OrderId, UnitId, UserId};
 use crate::models::error::StoreError;
-use crate::models::schema::{incidents, orders, unit_trail, units};
+use crate::models::schema::{incidents, orders, units};
 use crate::models::store::DbConn;
 use crate::models::{shift, user};
-use crate::protocol::dispatch::{Degrees, UnitStatus, UnitType};
+use crate::protocol::dispatch::{Degrees, PositionState, UnitStatus, UnitType};
 use crate::protocol::views::dispatch::UnitView;
 
 /// A row of `units`.
@@ -44,6 +45,10 @@ pub struct Unit {
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
     pub retired_at: Option<NaiveDateTime>,
+    /// When it was marked as silent.
+    pub stale_at: Option<NaiveDateTime>,
+    /// When it was marked as silent for too long.
+    pub lost_at: Option<NaiveDateTime>,
 }
 
 impl Unit {
@@ -73,6 +78,18 @@ impl Unit {
             created_at: at,
             updated_at: at,
             retired_at: None,
+            stale_at: None,
+            lost_at: None,
+        }
+    }
+
+    /// How far its position can be relied on, as it is marked.
+    pub fn position_state(&self) -> PositionState {
+        match (self.position_at, self.stale_at, self.lost_at) {
+            (None, ..) => PositionState::Unknown,
+            (_, _, Some(_)) => PositionState::Lost,
+            (_, Some(_), None) => PositionState::Stale,
+            (_, None, None) => PositionState::Live,
         }
     }
 
@@ -81,18 +98,6 @@ impl Unit {
         let words = self.capabilities.split(',').map(str::trim);
         words.filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
     }
-}
-
-/// Where a unit was, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fix {
-    pub latitude: Degrees,
-    pub longitude: Degrees,
-    pub accuracy_m: Option<i32>,
-    pub heading_deg: Option<i32>,
-    pub speed_kmh: Option<i32>,
-    pub fixed_at: NaiveDateTime,
-    pub received_at: NaiveDateTime,
 }
 
 /// Writes what dispatchers keep of a unit: a new one when its id is 0, else the row it came from,
@@ -154,39 +159,6 @@ pub fn set_status(
     Ok(())
 }
 
-/// Moves a unit on, unless it has a newer fix; whether it moved. The version stays: a position is
-/// no decision.
-pub fn place(conn: &mut DbConn, id: UnitId, fix: &Fix) -> Result<bool, StoreError> {
-    let older = units::fixed_at.is_null().or(units::fixed_at.lt(fix.fixed_at));
-    let change = (
-        units::latitude.eq(fix.latitude),
-        units::longitude.eq(fix.longitude),
-        units::accuracy_m.eq(fix.accuracy_m),
-        units::heading_deg.eq(fix.heading_deg),
-        units::speed_kmh.eq(fix.speed_kmh),
-        units::fixed_at.eq(fix.fixed_at),
-        units::position_at.eq(fix.received_at),
-    );
-    let row = units::table.find(id).filter(older);
-    Ok(diesel::update(row).set(change).execute(conn)? == 1)
-}
-
-/// Adds a fix to the trail.
-pub fn trace(conn: &mut DbConn, id: UnitId, fix: &Fix) -> Result<(), StoreError> {
-    let row = (
-        unit_trail::unit_id.eq(id),
-        unit_trail::latitude.eq(fix.latitude),
-        unit_trail::longitude.eq(fix.longitude),
-        unit_trail::accuracy_m.eq(fix.accuracy_m),
-        unit_trail::heading_deg.eq(fix.heading_deg),
-        unit_trail::speed_kmh.eq(fix.speed_kmh),
-        unit_trail::fixed_at.eq(fix.fixed_at),
-        unit_trail::received_at.eq(fix.received_at),
-    );
-    diesel::insert_into(unit_trail::table).values(row).execute(conn)?;
-    Ok(())
-}
-
 /// The unit with this id, unless it was taken off the list.
 pub fn by_id(conn: &mut DbConn, id: UnitId) -> Result<Option<Unit>, StoreError> {
     let found = units::table.find(id).filter(units::retired_at.is_null());
@@ -231,9 +203,12 @@ pub fn views(conn: &mut DbConn, ids: Option<&[UnitId]>) -> Result<Vec<UnitView>,
         .load(conn)?;
     let bound: HashMap<UnitId, (OrderId, IncidentId, String)> =
         bound.into_iter().map(|(unit, order, id, call)| (unit, (order, id, call))).collect();
+    let now = clock::now_naive();
     let view = |row: Unit| {
         let order = bound.get(&row.id);
         UnitView {
+            position_state: row.position_state(),
+            position_age_s: row.position_at.map(|at| (now - at).num_seconds().max(0)),
             id: row.id,
             capabilities: row.capability_words(),
             unit_number: row.unit_number,

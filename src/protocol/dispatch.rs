@@ -89,6 +89,19 @@ words! {
 }
 
 words! {
+    /// How far a unit's position can be relied on.
+    PositionState {
+        /// It never told one.
+        Unknown = "UNKNOWN",
+        Live = "LIVE",
+        /// It has fallen silent.
+        Stale = "STALE",
+        /// It has been silent for so long that it may be anywhere.
+        Lost = "LOST",
+    }
+}
+
+words! {
     /// How much an incident presses.
     Priority {
         Low = "LOW",

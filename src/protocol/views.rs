@@ -14,6 +14,7 @@ pub mod inbox;
 pub mod past_units;
 pub mod people;
 pub mod positions;
+pub mod recommendations;
 pub mod report;
 pub mod rooms;
 pub mod search;
@@ -31,6 +32,7 @@ use crate::protocol::views::attachment::AttachmentView;
 use crate::protocol::views::dashboard::DashboardView;
 use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
 use crate::protocol::views::inbox::InboxSnapshot;
+use crate::protocol::views::positions::PositionsSnapshot;
 use crate::protocol::views::talk::{ForwardView, PinView, ReactionView};
 
 /// A person, as others in a room see them.
@@ -283,6 +285,7 @@ pub enum Snapshot {
     Dashboard(DashboardView),
     Board(BoardSnapshot),
     Unit(Box<UnitSnapshot>),
+    Positions(PositionsSnapshot),
 }
 
 /// A page of messages, oldest first.

@@ -821,3 +821,60 @@ async fn assignments_come_in_pages_newest_first_to_paramedics_alone() {
     })
     .await;
 }
+
+/// The smallest picture there is.
+const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
+#[tokio::test]
+async fn pictures_come_by_form_by_url_and_beforehand_and_are_seen_by_who_may_see_the_call() {
+    each_engine(&[], async |server| {
+        let Town { dana, musu, anyone, .. } = town(&server).await;
+        let upload = "/api/emergencies/upload-image/";
+        let (status, told) = anyone.sends(upload, &[], &[("image", "a.png", PIXEL)]).await;
+        assert_eq!((status, &told["success"]), (200, &json!(true)), "{told}");
+        let (url, name) = (text(&told["image_url"]), text(&told["filename"]));
+        assert_eq!(url, format!("/media/{name}"));
+        assert!(name.starts_with("emergency_images/") && name.ends_with(".gif"), "{name}");
+        // Until its form is sent, whoever knows its name may look at it.
+        let seen = anyone.asks("GET", &url, None).await;
+        assert_eq!(
+            (seen.status().as_u16(), seen.bytes().await.unwrap().to_vec()),
+            (200, PIXEL.to_vec())
+        );
+        let mut body = report();
+        body["emergency_images"] = json!([
+            url,
+            "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==",
+        ]);
+        let made = anyone.posts(201, "/api/emergencies/", body).await;
+        assert!(made.get("emergency_images").is_none());
+        let id = IncidentId(made["id"].as_i64().unwrap());
+        let kept = server
+            .reads(move |conn| Ok(switchboard::models::incident_image::count(conn, id)?))
+            .await;
+        assert_eq!(kept, 2);
+        // From then on it is the patient's.
+        for (page, status) in [(&anyone, 404), (&musu.page, 404), (&dana.page, 200)] {
+            assert_eq!(page.asks("GET", &url, None).await.status().as_u16(), status);
+        }
+        let said = report();
+        let texts = said.as_object().unwrap().iter();
+        let texts: Vec<(&str, &str)> = texts
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
+            .filter(|(name, _)| !name.ends_with("itude"))
+            .collect();
+        let files: &[(&str, &str, &[u8])] =
+            &[("images", "a.gif", PIXEL), ("images", "b.gif", PIXEL)];
+        let (status, told) = anyone.sends("/api/emergencies/", &texts, files).await;
+        assert_eq!(status, 201, "{told}");
+        for files in [vec![("image", "a.png", &b"no picture"[..])], vec![]] {
+            let (status, told) = anyone.sends(upload, &[], &files).await;
+            assert_eq!((status, keys(&told)), (400, vec!["error"]), "{told}");
+        }
+        for missing in ["x.png", "0123abcd-4567-89ab-cdef-0123456789ab.png"] {
+            let path = format!("/media/emergency_images/{missing}");
+            assert_eq!(dana.page.asks("GET", &path, None).await.status().as_u16(), 404);
+        }
+    })
+    .await;
+}

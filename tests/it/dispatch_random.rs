@@ -8,7 +8,7 @@ use chrono::NaiveDateTime;
 use serde_json::{Value, json};
 use switchboard::auth::identity::{Carrier, Identity, Role};
 use switchboard::ids::IncidentId;
-use switchboard::models::{incident, incident_views, order, timeline, unit};
+use switchboard::models::{incident, incident_views, order, shift, timeline, unit, user};
 use switchboard::protocol::command;
 use switchboard::protocol::dispatch::{IncidentStatus, OrderState, UnitStatus};
 
@@ -16,6 +16,7 @@ use crate::harness::engines::Database;
 use crate::harness::people::Person;
 use crate::harness::seeded::Seeded;
 use crate::harness::server::Server;
+use crate::harness::socket::until;
 
 const STEPS: usize = 220;
 const STATUSES: [&str; 8] = [
@@ -106,7 +107,7 @@ async fn step(server: &Server, world: &mut World, seeded: &mut Seeded) -> bool {
     };
     let step = json!({"incident": incident, "status": status});
     let named = json!({"incident": incident, "unit": unit, "reason": "r"});
-    let (who, kind, data) = match seeded.below(17) {
+    let (who, kind, data) = match seeded.below(20) {
         0..=2 => (desk, "incident.assign", json!({"incident": incident, "unit": unit})),
         3 => (
             desk,
@@ -130,6 +131,12 @@ async fn step(server: &Server, world: &mut World, seeded: &mut Seeded) -> bool {
             "incident.correct",
             json!({"incident": incident, "unit": unit, "status": status, "reason": "r"}),
         ),
+        17 => (desk, "incident.assign", json!({"incident": incident})),
+        18 => {
+            let latitude = 8.0 + seeded.below(1_000) as f64 / 1_000.0;
+            (crew, "position.report", json!({"latitude": latitude, "longitude": -13.2}))
+        }
+        19 => return loses_or_regains_account(server, world, &crew, seeded).await,
         14 => (crew, "order.accept", json!({"order": order})),
         15 => (crew, "order.decline", json!({"order": order, "reason": "r"})),
         _ => {
@@ -146,6 +153,28 @@ async fn step(server: &Server, world: &mut World, seeded: &mut Seeded) -> bool {
         world.orders.push(order.to_owned());
     }
     done.is_ok()
+}
+
+/// Shuts the account of one of a crew, or opens one again and sends its person back on shift.
+async fn loses_or_regains_account(
+    server: &Server,
+    world: &World,
+    crew: &Arc<Identity>,
+    seeded: &mut Seeded,
+) -> bool {
+    let (user, is_active) = (crew.user, seeded.below(3) > 0);
+    let now = switchboard::clock::now_naive();
+    server.writes(move |conn| Ok(user::set_active(conn, user, is_active, now)?)).await;
+    let unit = seeded.one_of(&world.units);
+    is_active && does(server, crew, "shift.start", json!({"unit": unit})).await.is_ok()
+}
+
+/// Whoever may not be ordered is off duty soon, and named by no order.
+async fn nobody_is_on_duty_without_an_account(server: &Server, seed: u64) {
+    until(&format!("seed {seed}: nobody without an account is on duty"), async || {
+        server.reads(|conn| Ok(shift::dismissed(conn, 10)?.is_empty())).await
+    })
+    .await;
 }
 
 /// What must hold after each command.
@@ -277,6 +306,8 @@ async fn a_random_shift(database: Database, seed: u64) {
         granted += usize::from(step(&server, &mut world, &mut seeded).await);
         holds(&server, &world, seed, count).await;
     }
+    nobody_is_on_duty_without_an_account(&server, seed).await;
+    holds(&server, &world, seed, STEPS).await;
     timelines_tell_the_whole(&server, &world, seed).await;
     println!("seed {seed}: {granted} of {STEPS} granted, {} orders", world.orders.len());
     assert!(granted > STEPS / 10, "seed {seed}: only {granted} were granted");

@@ -3,10 +3,12 @@
 mod harness;
 
 mod ambulance;
+mod ambulance_pages;
 mod ambulance_rest;
 mod attachments;
 mod attempts;
 mod browser;
+mod browser_dispatch;
 mod calls;
 mod chat;
 mod classroom;
@@ -20,12 +22,15 @@ mod dashboards;
 mod departure;
 mod dispatch;
 mod dispatch_demo;
+mod dispatch_duty;
 mod dispatch_export;
 mod dispatch_hostile;
 mod dispatch_offline;
 mod dispatch_orders;
 mod dispatch_pictures;
+mod dispatch_positions;
 mod dispatch_random;
+mod dispatch_recommend;
 mod dispatch_rest;
 mod dispatch_shift;
 mod fallback;

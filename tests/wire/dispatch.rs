@@ -4,7 +4,8 @@ use switchboard::ids::{
     EntryId, HospitalId, ImageId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId,
 };
 use switchboard::protocol::dispatch::{
-    Degrees, IncidentStatus, IncidentType, Load, OrderState, Priority, UnitStatus, UnitType,
+    Degrees, IncidentStatus, IncidentType, Load, OrderState, PositionState, Priority, UnitStatus,
+    UnitType,
 };
 use switchboard::protocol::event::dispatch::DispatchEvent;
 use switchboard::protocol::event::{Event, EventBody};
@@ -122,6 +123,8 @@ fn unit() -> UnitView {
         speed_kmh: Some(0),
         fixed_at: Some(at()),
         position_at: Some(at()),
+        position_state: PositionState::Stale,
+        position_age_s: Some(75),
         home_name: "East station".into(),
         home_latitude: Some(Degrees(8_480_000)),
         home_longitude: Some(Degrees(-13_220_000)),

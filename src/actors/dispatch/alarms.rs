@@ -6,7 +6,8 @@ use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::work::{Work, broken, check_said, clash, span};
 use crate::actors::lane::Fault;
-use crate::actors::mail::{Answer, answer};
+use crate::actors::mail::{Answer, answer, person};
+use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::ids::{IncidentId, MaydayId, UnitId};
 use crate::models::mayday::{self, Mayday};
@@ -15,8 +16,10 @@ use crate::models::{order, par, shift};
 use crate::protocol::command::fleet::{
     MaydayAcknowledge, MaydayEnd, MaydayRaise, ParCheck, ParSet,
 };
+use crate::protocol::dispatch::{Degrees, IncidentStatus};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::TopicKind;
+use crate::protocol::views::dispatch::MaydayView;
 
 /// What raising a mayday answers.
 #[derive(Debug, Serialize)]
@@ -69,12 +72,16 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
     };
     let note: String = wish.note.chars().filter(|c| *c != '\0').take(1_000).collect();
     let repeat_at = Some(work.now + span(work.settings.mayday_repeat));
+    let place = place_of(wish);
     if let Some(mut known) = mayday::unanswered_of(work.conn, work.who.id())? {
         if !note.is_empty() {
             known.note = note;
         }
-        known.latitude = wish.latitude.or(known.latitude);
-        known.longitude = wish.longitude.or(known.longitude);
+        if let Some((latitude, longitude)) = place {
+            (known.latitude, known.longitude) = (Some(latitude), Some(longitude));
+        }
+        known.unit_id = unit.or(known.unit_id);
+        known.incident_id = incident.or(known.incident_id);
         return told_again(work, known, repeat_at);
     }
     let new = Mayday {
@@ -83,8 +90,8 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
         incident_id: incident,
         raised_by: work.who.id(),
         note,
-        latitude: wish.latitude,
-        longitude: wish.longitude,
+        latitude: place.map(|(latitude, _)| latitude),
+        longitude: place.map(|(_, longitude)| longitude),
         raised_at: work.now,
         device_at: wish.at.map(|at| at.at),
         acknowledged_at: None,
@@ -101,6 +108,11 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
     work.ledger.note(What::MaydayRaised(made.id), None);
     let nobody_heard = missed(work, &made);
     Ok(answer(&Raised { id: made.id, listening: work.heard(), nobody_heard }))
+}
+
+/// The place told with a mayday, when it is one.
+fn place_of(wish: &MaydayRaise) -> Option<(Degrees, Degrees)> {
+    wish.latitude.filter(|degrees| degrees.0.abs() <= 90_000_000).zip(wish.longitude)
 }
 
 fn told_again(
@@ -125,6 +137,40 @@ pub fn missed(work: &mut Work<'_>, mayday: &Mayday) -> bool {
         unit: mayday.unit_id.map(|unit| unit.0),
         incident: mayday.incident_id.map(|incident| incident.0),
     })
+}
+
+/// A mayday that could not be kept, as the boards are told of it. Its id is 0: it stands on no
+/// board afterwards, is not repeated, and cannot be answered here.
+pub fn unkept(
+    who: &Identity,
+    wish: &MaydayRaise,
+    is_heard: bool,
+    now: chrono::NaiveDateTime,
+) -> MaydayView {
+    let place = place_of(wish);
+    MaydayView {
+        id: MaydayId(0),
+        unit: wish.unit,
+        unit_number: None,
+        incident: None,
+        raised_by: Some(person(who)),
+        note: wish.note.chars().take(1_000).collect(),
+        latitude: place.map(|(latitude, _)| latitude),
+        longitude: place.map(|(_, longitude)| longitude),
+        raised_at: now,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        ended_at: None,
+        end_reason: String::new(),
+        repeats: 0,
+        nobody_heard: !is_heard,
+    }
+}
+
+/// What the notifier is told of a mayday that was not kept and that nobody heard.
+pub fn unheard(mayday: &MaydayView) -> Unheard {
+    let unit = mayday.unit.map(|unit| unit.0);
+    Unheard { alarm: "mayday", id: mayday.id.0, unit, incident: None }
 }
 
 fn known(work: &mut Work<'_>, id: MaydayId) -> Result<Mayday, Fault> {
@@ -232,7 +278,8 @@ pub fn set_timer(work: &mut Work<'_>, wish: &ParSet) -> Result<Answer, Fault> {
     let incident = work.open_incident(wish.incident, None)?;
     let mut timer = timer(work, incident.id)?;
     timer.every_ms = i64::from(wish.every_s) * 1_000;
-    let at_work = incident.on_scene_at.is_some();
+    // By where its units stand now: one that was there and has left needs no check-in.
+    let at_work = incident.status >= IncidentStatus::OnScene;
     let due = work.now + chrono::Duration::milliseconds(timer.every_ms);
     timer.due_at = (at_work && timer.every_ms > 0).then_some(due);
     (timer.overdue_since, timer.notices, timer.nobody_heard) = (None, 0, false);

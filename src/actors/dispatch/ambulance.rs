@@ -4,6 +4,7 @@
 use crate::actors::dispatch::assign;
 use crate::actors::dispatch::fleet;
 use crate::actors::dispatch::incidents;
+use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::progress;
 use crate::actors::dispatch::work::{Work, broken};
 use crate::actors::lane::Fault;
@@ -15,7 +16,8 @@ use crate::models::error::StoreError;
 use crate::models::incident::{self, Incident};
 use crate::models::lifecycle;
 use crate::models::order::{self, Order};
-use crate::models::unit::{self, Fix, Unit};
+use crate::models::position::Fix;
+use crate::models::unit::{self, Unit};
 use crate::models::{hospital, paramedics, shift, user};
 use crate::protocol::command::ambulance::{
     AmbulanceCommand, Changing, Dispatching, HospitalKeeping, Place, Stepping, UnitKeeping, words,
@@ -26,7 +28,6 @@ use crate::protocol::command::dispatch::{
 use crate::protocol::command::fleet::UnitSetStatus;
 use crate::protocol::dialect::ambulance::shapes::{call_status, unit_status};
 use crate::protocol::dispatch::{IncidentStatus, UnitStatus};
-use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
@@ -80,7 +81,8 @@ fn dispatch(work: &mut Work<'_>, wish: &Dispatching) -> Result<Answer, Fault> {
     }
     let order = IncidentAssign {
         incident: wish.incident,
-        unit: wish.unit,
+        unit: Some(wish.unit),
+        capabilities: Vec::new(),
         paramedic: chosen.paramedic,
         hospital: wish.hospital,
         note: String::new(),
@@ -316,13 +318,9 @@ fn locate(work: &mut Work<'_>, id: UnitId, place: Place) -> Result<Answer, Fault
         fixed_at: work.now,
         received_at: work.now,
     };
-    if unit::place(work.conn, id, &fix)? {
-        unit::trace(work.conn, id, &fix)?;
-    }
-    if let Some(view) = unit::views(work.conn, Some(&[id]))?.pop() {
-        let body = EventBody::Older(OlderEvent::Located { unit: Box::new(view) });
-        work.ledger.told.push(Event { topic: Topic::Board, seq: None, at: work.now, body });
-    }
+    positions::keep(work, &[Kept { unit: id, fix, is_traced: true }])?;
+    let body = EventBody::Positions { positions: vec![fix.view(id)] };
+    work.ledger.told.push(Event { topic: Topic::Positions, seq: None, at: work.now, body });
     Ok(done())
 }
 

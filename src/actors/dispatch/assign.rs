@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::actors::dispatch::incidents::{Changed, set_destination};
 use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::progress::{self, Freed};
+use crate::actors::dispatch::recommend;
 use crate::actors::dispatch::talk;
 use crate::actors::dispatch::work::{
     Moment, Work, broken, check_said, check_text, clash, illegal, span,
@@ -26,11 +27,16 @@ use crate::protocol::dispatch::{OrderState, UnitStatus};
 use crate::protocol::event::older::CrewNews;
 use crate::protocol::topic::TopicKind;
 use crate::protocol::views::inbox::{ObjectView, Priority};
+use crate::protocol::views::recommendations::RankedView;
 
 /// What ordering a unit answers.
 #[derive(Debug, Serialize)]
 struct Ordered {
     order: OrderId,
+    unit: UnitId,
+    /// Why this one, when the server picked it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picked: Option<RankedView>,
     version: i64,
     /// How many sockets of the crew listened as it was given; repeats go on until one answers.
     listening: u32,
@@ -109,6 +115,8 @@ struct Wish<'a> {
     paramedic: Option<UserId>,
     note: &'a str,
     override_reason: Option<&'a str>,
+    /// Why the server picked this unit, when it did.
+    picked: Option<&'a RankedView>,
 }
 
 /// Gives an order for an open incident to a unit that no order binds.
@@ -161,7 +169,7 @@ fn give(
         Some(reason) => {
             ("order.overridden", format!("{}; because: {reason}", crew.against.join(", ")))
         }
-        None => ("order.given", String::new()),
+        None => ("order.given", wish.picked.map(recommend::why).unwrap_or_default()),
     };
     let (incident, unit, order) = (Some(incident.id), Some(unit.id), Some(given.id));
     let entry = NewEntry { incident, unit, order, kind, from, to, detail, ..NewEntry::default() };
@@ -204,7 +212,8 @@ fn bring_in(
 ///
 /// # Errors
 /// The policy's refusal, `not_found`, `bad_request`, or `conflict`: the incident is over or has
-/// moved on, the unit is someone else's (who is named), not available or not manned.
+/// moved on, the unit is someone else's (who is named), not available or not manned; with none
+/// named, none fits (what is missing is named).
 pub fn assign(work: &mut Work<'_>, assign: &IncidentAssign) -> Result<Answer, Fault> {
     work.require(TopicKind::Board, Action::AssignUnit, Relation::Stranger)?;
     check_text("data.note", &assign.note, 1_000)?;
@@ -212,17 +221,42 @@ pub fn assign(work: &mut Work<'_>, assign: &IncidentAssign) -> Result<Answer, Fa
         check_said("data.override_reason", reason, 500)?;
     }
     let mut incident = work.open_incident(assign.incident, assign.version)?;
-    let unit = work.unit(assign.unit)?;
+    let (unit, picked) = match assign.unit {
+        Some(named) => (named, None),
+        None => pick(work, &incident, assign).map(|best| (best.unit, Some(best)))?,
+    };
+    let unit = work.unit(unit)?;
     let wish = Wish {
         paramedic: assign.paramedic,
         note: &assign.note,
         override_reason: assign.override_reason.as_deref(),
+        picked: picked.as_ref(),
     };
     let given = give(work, &mut incident, &unit, &wish)?;
     set_destination(work, &mut incident, assign.hospital, None)?;
     let incident = progress::settle(work, incident)?;
-    let listening = work.listening(unit.id);
-    Ok(answer(&Ordered { order: given.id, version: incident.version, listening }))
+    let (order, unit, version) = (given.id, unit.id, incident.version);
+    let listening = work.listening(unit);
+    Ok(answer(&Ordered { order, unit, picked, version, listening }))
+}
+
+/// The unit that fits best, for a dispatcher who names none.
+fn pick(
+    work: &mut Work<'_>,
+    incident: &Incident,
+    assign: &IncidentAssign,
+) -> Result<RankedView, Fault> {
+    if assign.override_reason.is_some() {
+        return Err(broken("data.override_reason", "only with a unit"));
+    }
+    if assign.paramedic.is_some() {
+        return Err(broken("data.paramedic", "only with a unit"));
+    }
+    recommend::check(&assign.capabilities)?;
+    let words = &assign.capabilities;
+    let (_, ranking) = recommend::rank(work.conn, incident, words, work.settings, work.now)?;
+    let best = ranking.best().cloned();
+    best.ok_or_else(|| clash("data.unit", recommend::none_fits(&ranking)))
 }
 
 /// The order that binds a unit to an incident.
@@ -280,9 +314,10 @@ pub fn reassign(work: &mut Work<'_>, wish: &IncidentReassign) -> Result<Answer, 
     progress::settle(work, from)?;
     let unit = work.unit(wish.unit)?;
     let override_reason = wish.override_reason.as_deref();
-    let order = Wish { paramedic: None, note: &wish.reason, override_reason };
+    let order = Wish { paramedic: None, note: &wish.reason, override_reason, picked: None };
     let given = give(work, &mut to, &unit, &order)?;
     let to = progress::settle(work, to)?;
-    let listening = work.listening(unit.id);
-    Ok(answer(&Ordered { order: given.id, version: to.version, listening }))
+    let (order, unit, version) = (given.id, unit.id, to.version);
+    let listening = work.listening(unit);
+    Ok(answer(&Ordered { order, unit, picked: None, version, listening }))
 }

@@ -42,7 +42,7 @@ pub fn correct(work: &mut Work<'_>, wish: &IncidentCorrect) -> Result<Answer, Fa
     if order.state.is_unanswered() && stage != UnitStatus::Assigned {
         order.state = OrderState::Accepted;
         (order.answered_at, order.answered_by) = (Some(work.now), work.who.id());
-        (order.repeat_at, order.escalate_at) = (None, None);
+        (order.repeat_at, order.escalate_at, order.nobody_heard) = (None, None, false);
     }
     order.stage = stage;
     order::update(work.conn, &order)?;

@@ -4,15 +4,17 @@ use serde::Serialize;
 
 use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::progress;
+use crate::actors::dispatch::sweep;
 use crate::actors::dispatch::talk;
 use crate::actors::dispatch::work::{Work, broken, check_said, check_text, clash};
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, answer};
 use crate::auth::identity::Role;
 use crate::auth::policy::{Action, Relation};
-use crate::ids::{ShiftId, UnitId, UserId};
+use crate::ids::{OrderId, ShiftId, UnitId, UserId};
+use crate::models::error::StoreError;
 use crate::models::incident;
-use crate::models::order;
+use crate::models::order::{self, Order};
 use crate::models::shift::{self, Shift};
 use crate::models::timeline::NewEntry;
 use crate::models::user;
@@ -114,33 +116,87 @@ pub fn end(work: &mut Work<'_>, wish: &ShiftEnd) -> Result<Answer, Fault> {
         check_said("data.override_reason", why, 500)?;
         reason = format!("; the unit is left without a crew because: {why}");
     }
+    let detail = format!("{}{reason}", name_of(work, user_id)?);
+    leave(work, &on, bound.as_ref(), detail)?;
+    Ok(answer(&OnShift { shift: on.id, unit: on.unit_id }))
+}
+
+fn name_of(work: &mut Work<'_>, user: UserId) -> Result<String, StoreError> {
+    let person = user::persons(work.conn, &[user])?.remove(&user);
+    Ok(person.map(|person| person.display_name).unwrap_or_default())
+}
+
+/// Ends a shift: they leave the unit, its topic and the conversation of its incident.
+fn leave(
+    work: &mut Work<'_>,
+    on: &Shift,
+    bound: Option<&Order>,
+    detail: String,
+) -> Result<(), Fault> {
+    let user = on.user_id;
     shift::end(work.conn, on.id, work.now, work.who.id())?;
-    let name = user::persons(work.conn, &[user_id])?.remove(&user_id);
-    let name = name.map(|person| person.display_name).unwrap_or_default();
     let entry = work.log(NewEntry {
-        incident: bound.as_ref().map(|order| order.incident_id),
+        incident: bound.map(|order| order.incident_id),
         unit: Some(on.unit_id),
-        order: bound.as_ref().map(|order| order.id),
+        order: bound.map(|order| order.id),
         kind: "shift.ended",
-        detail: format!("{name}{reason}"),
+        detail,
         ..NewEntry::default()
     })?;
     work.ledger.note(What::UnitChanged(on.unit_id), Some(entry));
     if let Some(bound) = bound {
-        order::drop_crew(work.conn, bound.id, user_id)?;
-        let still_named = progress::crew_of(work, &bound)?.contains(&user_id);
-        if let Some(incident) = incident::by_id(work.conn, bound.incident_id)?
-            && !still_named
-        {
-            talk::remove(work, &incident, &[user_id])?;
-            work.ledger.note(What::IncidentChanged(incident.id), None);
+        order::drop_crew(work.conn, bound.id, user)?;
+        part_with(work, bound, user)?;
+    }
+    if !shift::is_crew(work.conn, on.unit_id, user)? {
+        work.ledger.unseated.push((Topic::Unit(on.unit_id), user));
+    }
+    Ok(())
+}
+
+/// Puts someone out of the conversation of an order's incident, unless they are of its crew still.
+fn part_with(work: &mut Work<'_>, bound: &Order, user: UserId) -> Result<(), Fault> {
+    let still_named = progress::crew_of(work, bound)?.contains(&user);
+    if let Some(incident) = incident::by_id(work.conn, bound.incident_id)?
+        && !still_named
+    {
+        talk::remove(work, &incident, &[user])?;
+        work.ledger.note(What::IncidentChanged(incident.id), None);
+    }
+    work.ledger.note(What::OrderChanged(bound.id), None);
+    Ok(())
+}
+
+/// Takes someone off duty whose account was shut or is no paramedic's any more: their shift ends,
+/// no order names them, and an order that is left with nobody comes before the dispatchers at once.
+///
+/// # Errors
+/// When the database failed.
+pub fn dismiss(work: &mut Work<'_>, user: UserId) -> Result<(), Fault> {
+    let mut left: Vec<OrderId> = Vec::new();
+    if let Some(on) = shift::of_user(work.conn, user)? {
+        let bound = order::of_unit(work.conn, on.unit_id)?;
+        let detail = format!("{}; the account may not be ordered", name_of(work, user)?);
+        leave(work, &on, bound.as_ref(), detail)?;
+        left.extend(bound.map(|order| order.id));
+    }
+    while let Some(mut named) = order::naming(work.conn, user)? {
+        named.paramedic_id = None;
+        order::update(work.conn, &named)?;
+        part_with(work, &named, user)?;
+        work.ledger.note(What::UnitChanged(named.unit_id), None);
+        work.ledger.unseated.push((Topic::Unit(named.unit_id), user));
+        left.push(named.id);
+    }
+    left.sort_unstable();
+    left.dedup();
+    for id in left {
+        let Some(order) = order::by_id(work.conn, id)?.filter(Order::is_open) else { continue };
+        if progress::crew_of(work, &order)?.is_empty() {
+            sweep::leave_alone(work, order)?;
         }
-        work.ledger.note(What::OrderChanged(bound.id), None);
     }
-    if !shift::is_crew(work.conn, on.unit_id, user_id)? {
-        work.ledger.unseated.push((Topic::Unit(on.unit_id), user_id));
-    }
-    Ok(answer(&OnShift { shift: on.id, unit: on.unit_id }))
+    Ok(())
 }
 
 /// `shift.rest`: not to be ordered for a while; 0 minutes ends it.

@@ -14,9 +14,10 @@ use crate::ids::{HospitalId, UnitId};
 use crate::models::error::StoreError;
 use crate::models::hospital::{self, Hospital};
 use crate::models::lifecycle::{self, Deed};
-use crate::models::timeline::NewEntry;
+use crate::models::order::{self, Order};
+use crate::models::timeline::{self, NewEntry};
 use crate::models::unit::{self, Unit};
-use crate::models::{order, shift, user};
+use crate::models::{shift, user};
 use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, UnitSave, UnitSetStatus,
 };
@@ -143,6 +144,34 @@ pub fn set_status(work: &mut Work<'_>, wish: &UnitSetStatus) -> Result<Answer, F
     })?;
     work.ledger.note(What::UnitChanged(unit.id), Some(entry));
     Ok(answer(&UnitKept { id: unit.id, version: unit.version + 1 }))
+}
+
+/// Takes a unit out of service again that was ordered although it was, once it is free: its reason
+/// holds until someone restores it.
+///
+/// # Errors
+/// When the database failed.
+pub fn set_aside_again(work: &mut Work<'_>, ended: &Order) -> Result<(), Fault> {
+    if ended.override_reason.is_none() {
+        return Ok(());
+    }
+    let (incident, order) = (ended.incident_id, ended.id);
+    let before = timeline::status_before_override(work.conn, incident, order)?;
+    let Some(before) = before else { return Ok(()) };
+    if lifecycle::unit_step(Deed::SetAside, UnitStatus::Available, before).is_err() {
+        return Ok(());
+    }
+    unit::set_status(work.conn, ended.unit_id, before, work.now)?;
+    let entry = work.log(NewEntry {
+        unit: Some(ended.unit_id),
+        kind: "unit.status",
+        from: Some(UnitStatus::Available.to_string()),
+        to: Some(before.to_string()),
+        detail: "as before the order that overrode it".to_owned(),
+        ..NewEntry::default()
+    })?;
+    work.ledger.note(What::UnitChanged(ended.unit_id), Some(entry));
+    Ok(())
 }
 
 /// Writes a hospital, logs what happened to it, and tells the boards and the units on their way to

@@ -232,6 +232,9 @@ pub fn change(work: &mut Work<'_>, change: &IncidentChange) -> Result<Answer, Fa
     if changed.contains(&"patient") {
         incident::set_patient(work.conn, found.id, &patient, work.now)?;
     }
+    if changed.contains(&"priority") {
+        progress::press_by(work, &found)?;
+    }
     let found = incident::update(work.conn, &found, work.now)?;
     // The names of what changed, never what it was or is: the timeline holds no one's data.
     let detail = changed.join(", ");

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::actors::dispatch::notifier::Unheard;
+use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
-    alarms, ambulance, answers, assign, correct, crews, fleet, incidents, offline, pictures,
-    progress, sweep,
+    alarms, ambulance, answers, assign, attempt, correct, crews, fleet, incidents, offline,
+    pictures, progress, sweep,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -23,7 +24,7 @@ use crate::layer::contract::Envelope;
 use crate::models::answer as kept;
 use crate::models::error::StoreError;
 use crate::models::journal;
-use crate::models::store::{self, DbConn};
+use crate::models::store::DbConn;
 use crate::protocol::command::ambulance::AmbulanceCommand;
 use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
 use crate::protocol::event::dispatch::DispatchEvent;
@@ -42,6 +43,8 @@ pub enum Task {
     Report(Box<IncidentCreate>, Vec<AttachmentId>),
     /// Deadlines that have come.
     Sweep,
+    /// Positions that came since the last of these.
+    Positions(Arc<Vec<Kept>>),
 }
 
 /// What became of it.
@@ -78,7 +81,7 @@ impl DispatchJob {
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
         let who = match &self.task {
             Task::Command(who, _) | Task::Older(who, _) => Doer::Person(who),
-            Task::Report(..) | Task::Sweep => Doer::Server,
+            Task::Report(..) | Task::Sweep | Task::Positions(_) => Doer::Server,
         };
         let now = clock::now_naive();
         let mut work = Work::new(conn, who, &self.settings, &self.exchange, now);
@@ -88,6 +91,10 @@ impl DispatchJob {
             Task::Report(create, images) => incidents::report(&mut work, create, images)?,
             Task::Sweep => {
                 sweep::sweep(&mut work)?;
+                done()
+            }
+            Task::Positions(all) => {
+                positions::keep(&mut work, all)?;
                 done()
             }
         };
@@ -151,27 +158,16 @@ fn obey(work: &mut Work<'_>, command: &DispatchCommand) -> Result<Answer, Fault>
         DispatchCommand::MaydayEnd(data) => alarms::end(work, data),
         DispatchCommand::ParCheck(data) => alarms::check_in(work, data),
         DispatchCommand::ParSet(data) => alarms::set_timer(work, data),
+        // The owner answers these itself: one asks, the other is kept with those of all units.
+        DispatchCommand::IncidentRecommend(_) | DispatchCommand::PositionReport(_) => {
+            Err(Fault::Refused(Refusal::internal()))
+        }
     }
 }
 
 impl Job for DispatchJob {
     fn run(&mut self, conn: &mut DbConn) -> Result<(), StoreError> {
-        let mut refused = None;
-        // A savepoint: what is refused half way leaves nothing behind in the batch.
-        let tried = store::transaction(conn, |conn| {
-            self.perform_once(conn).map_err(|fault| match fault {
-                Fault::Store(fault) => fault,
-                Fault::Refused(refusal) => {
-                    refused = Some(refusal);
-                    StoreError::Missing
-                }
-            })
-        });
-        self.outcome = Some(match (tried, refused) {
-            (Ok(outcome), _) => Ok(outcome),
-            (Err(StoreError::Missing), Some(refusal)) => Err(refusal),
-            (Err(fault), _) => return Err(fault),
-        });
+        self.outcome = Some(attempt::whole(conn, |conn| self.perform_once(conn))?);
         Ok(())
     }
 
@@ -196,6 +192,20 @@ impl Job for DispatchJob {
     }
 
     fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
+        // A call for help that cannot be kept is told all the same: not keeping it is our fault.
+        if let Task::Command(who, command) = &self.task
+            && let DispatchCommand::MaydayRaise(wish) = &**command
+        {
+            let is_heard = self.exchange.seats(&Topic::Board) > 0;
+            let mayday = alarms::unkept(who, wish, is_heard, clock::now_naive());
+            if !is_heard {
+                alarms::unheard(&mayday).hand_over(&*self.notifier);
+            }
+            let body = DispatchEvent::MaydayAlarm { mayday };
+            let body = EventBody::Dispatch(Box::new(body));
+            let event = Event { topic: Topic::Board, seq: None, at: clock::now_naive(), body };
+            aftermath.envelopes.insert(0, Envelope::Alarm(delivery(event)));
+        }
         self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }
 }

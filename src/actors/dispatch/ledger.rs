@@ -310,8 +310,12 @@ impl Ledger {
 
     /// Takes in what a part of the command leaves.
     pub fn join(&mut self, part: Self) {
-        self.notes.extend(part.notes);
-        self.words.extend(part.words);
+        for Note { what, entry, also } in part.notes {
+            self.note_also(what, entry, also);
+        }
+        for Word { incident, news, users } in part.words {
+            self.tell_crew(incident, news, users);
+        }
         self.asides.extend(part.asides);
         self.told.extend(part.told);
         self.unseated.extend(part.unseated);

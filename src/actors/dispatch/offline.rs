@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::actors::dispatch::attempt::attempt;
 use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::progress;
 use crate::actors::dispatch::work::{Moment, Work, broken, clash};
@@ -14,7 +15,6 @@ use crate::models::error::StoreError;
 use crate::models::incident::{self, Incident};
 use crate::models::lifecycle;
 use crate::models::order::{self, Order};
-use crate::models::store;
 use crate::models::timeline::{self, NewEntry};
 use crate::protocol::command::dispatch::{KeptChange, StatusBatch};
 use crate::protocol::dispatch::IncidentStatus;
@@ -90,36 +90,6 @@ fn merge_one(
             drop(attempt(work, |work| keep_conflict(work, change, &refusal))?);
             Ok((Verdict::Conflict, Some(refusal)))
         }
-    }
-}
-
-/// Does something whole or not at all, in a savepoint and with a ledger of its own.
-fn attempt(
-    work: &mut Work<'_>,
-    step: impl FnOnce(&mut Work<'_>) -> Result<(), Fault>,
-) -> Result<Result<(), Refusal>, StoreError> {
-    let mut refused = None;
-    let (who, settings, exchange, now) = (work.who, work.settings, work.exchange, work.now);
-    let tried = store::transaction(work.conn, |conn| {
-        let mut inner = Work::new(conn, who, settings, exchange, now);
-        step(&mut inner).map_err(|fault| match fault {
-            Fault::Store(fault) => fault,
-            Fault::Refused(refusal) => {
-                refused = Some(refusal);
-                StoreError::Missing
-            }
-        })?;
-        let Work { ledger, unheard, .. } = inner;
-        Ok((ledger, unheard))
-    });
-    match (tried, refused) {
-        (Ok((more, missed)), _) => {
-            work.ledger.join(more);
-            work.unheard.extend(missed);
-            Ok(Ok(()))
-        }
-        (Err(StoreError::Missing), Some(refusal)) => Ok(Err(refusal)),
-        (Err(fault), _) => Err(fault),
     }
 }
 

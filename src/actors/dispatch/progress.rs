@@ -1,6 +1,7 @@
 //! How units come further on an incident, how they are freed, and where that leaves the incident.
 
 use crate::actors::dispatch::assign::bound_to;
+use crate::actors::dispatch::fleet;
 use crate::actors::dispatch::incidents::{Changed, set_destination};
 use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::talk;
@@ -46,6 +47,23 @@ pub fn settle(work: &mut Work<'_>, mut incident: Incident) -> Result<Incident, F
     let incident = incident::update(work.conn, &incident, work.now)?;
     work.ledger.note(What::IncidentChanged(incident.id), None);
     Ok(incident)
+}
+
+/// Gives the open orders of an incident its priority: an answer that is not there yet is waited
+/// for no longer than that allows.
+///
+/// # Errors
+/// When the database failed.
+pub fn press_by(work: &mut Work<'_>, incident: &Incident) -> Result<(), Fault> {
+    let within = span(work.settings.answer_within(incident.priority));
+    for mut bound in order::open_of(work.conn, incident.id)? {
+        bound.priority = incident.priority;
+        let due = (bound.sent_at + within).max(work.now);
+        bound.escalate_at = bound.escalate_at.map(|at| at.min(due));
+        order::update(work.conn, &bound)?;
+        work.ledger.note(What::OrderChanged(bound.id), None);
+    }
+    Ok(())
 }
 
 fn wind_timer(work: &mut Work<'_>, incident: &Incident, at_work: bool) -> Result<(), Fault> {
@@ -101,7 +119,7 @@ pub fn free(
     order.ended_at = Some(how.moment.at.max(order.newest()));
     order.ended_by = work.who.id();
     order.end_reason = Some(how.reason.to_owned()).filter(|reason| !reason.is_empty());
-    (order.repeat_at, order.escalate_at) = (None, None);
+    (order.repeat_at, order.escalate_at, order.nobody_heard) = (None, None, false);
     order::update(work.conn, &order)?;
     unit::set_status(work.conn, order.unit_id, UnitStatus::Available, work.now)?;
     talk::remove(work, incident, &crew)?;
@@ -128,7 +146,7 @@ pub fn free(
     let freed = vec![order.unit_id];
     work.ledger.note_also(What::IncidentChanged(incident.id), Some(entry), freed);
     work.ledger.tell_crew(incident.id, CrewNews::Status, crew);
-    Ok(())
+    fleet::set_aside_again(work, &order)
 }
 
 /// The order a step is about: of the unit named, of the doer's own unit, or the only one.
@@ -259,7 +277,7 @@ pub fn advance(
     if order.state.is_unanswered() {
         order.state = OrderState::Accepted;
         (order.answered_at, order.answered_by) = (Some(at), work.who.id());
-        (order.repeat_at, order.escalate_at) = (None, None);
+        (order.repeat_at, order.escalate_at, order.nobody_heard) = (None, None, false);
     }
     order.stage = to;
     order.set_reached(to, Some(at));

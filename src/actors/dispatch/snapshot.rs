@@ -3,11 +3,12 @@
 use crate::ids::{IncidentId, UnitId};
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
-use crate::models::{hospital, incident, incident_views, mayday, order, unit};
+use crate::models::{hospital, incident, incident_views, mayday, order, position, unit};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::Snapshot;
 use crate::protocol::views::dispatch::{BoardSnapshot, UnitSnapshot};
 use crate::protocol::views::hospitals::HospitalView;
+use crate::protocol::views::positions::PositionsSnapshot;
 
 /// The snapshot of a dispatch topic; `None` for one that has none.
 ///
@@ -17,6 +18,10 @@ pub fn of(conn: &mut DbConn, topic: &Topic) -> Result<Option<Snapshot>, StoreErr
     match topic {
         Topic::Board => Ok(Some(Snapshot::Board(board(conn)?))),
         Topic::Unit(unit) => Ok(of_unit(conn, *unit)?.map(Box::new).map(Snapshot::Unit)),
+        Topic::Positions => {
+            let positions = position::all(conn)?;
+            Ok(Some(Snapshot::Positions(PositionsSnapshot { positions })))
+        }
         _ => Ok(None),
     }
 }

@@ -4,18 +4,22 @@
 use chrono::NaiveDateTime;
 
 use crate::actors::dispatch::alarms;
+use crate::actors::dispatch::attempt::one_of_many;
+use crate::actors::dispatch::crews;
 use crate::actors::dispatch::fleet;
 use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::notifier::Unheard;
-use crate::actors::dispatch::work::{Work, span};
+use crate::actors::dispatch::positions;
+use crate::actors::dispatch::work::{DispatchSettings, Work, span};
 use crate::actors::lane::Fault;
 use crate::models::error::StoreError;
+use crate::models::hospital::{self, Hospital};
 use crate::models::mayday::{self, Mayday};
 use crate::models::order::{self, Order};
 use crate::models::par::{self, Timer};
 use crate::models::store::DbConn;
 use crate::models::timeline::NewEntry;
-use crate::models::{hospital, incident};
+use crate::models::{incident, shift};
 use crate::protocol::dispatch::OrderState;
 
 /// Deadlines of a kind served in one transaction; the rest waits for the next look.
@@ -25,39 +29,52 @@ const AT_ONCE: i64 = 200;
 ///
 /// # Errors
 /// When the database failed.
-pub fn is_due(conn: &mut DbConn, now: NaiveDateTime) -> Result<bool, StoreError> {
+pub fn is_due(
+    conn: &mut DbConn,
+    settings: &DispatchSettings,
+    now: NaiveDateTime,
+) -> Result<bool, StoreError> {
     Ok(!mayday::due(conn, now, 1)?.is_empty()
         || !order::due(conn, now, 1)?.is_empty()
         || !par::due(conn, now, 1)?.is_empty()
-        || !hospital::diversions_over(conn, now)?.is_empty())
+        || !hospital::diversions_over(conn, now)?.is_empty()
+        || positions::has_silent(conn, settings, now)?
+        || !shift::dismissed(conn, 1)?.is_empty())
 }
 
-/// Serves what is due, maydays first.
+/// Serves what is due, maydays first. One that cannot be served holds up no other.
 ///
 /// # Errors
-/// When the database failed.
+/// When the connection to the database is lost.
 pub fn sweep(work: &mut Work<'_>) -> Result<(), Fault> {
     for due in mayday::due(work.conn, work.now, AT_ONCE)? {
-        repeat_mayday(work, due)?;
+        one_of_many(work, "mayday", |work| repeat_mayday(work, due))?;
+    }
+    for user in shift::dismissed(work.conn, AT_ONCE)? {
+        one_of_many(work, "shift", |work| crews::dismiss(work, user))?;
     }
     for due in order::due(work.conn, work.now, AT_ONCE)? {
-        press(work, due)?;
+        one_of_many(work, "order", |work| press(work, due))?;
     }
     for due in par::due(work.conn, work.now, AT_ONCE)? {
-        miss_check_in(work, due)?;
+        one_of_many(work, "check-in", |work| miss_check_in(work, due))?;
     }
-    for mut due in hospital::diversions_over(work.conn, work.now)? {
-        (due.diversion_reason, due.diversion_since) = (None, None);
-        (due.diversion_ends_at, due.diversion_by) = (None, None);
-        if due.retired_at.is_none() {
-            let detail = format!("{}: the diversion ended", due.name);
-            let entry = NewEntry { kind: "hospital.takes", detail, ..NewEntry::default() };
-            fleet::keep(work, due, Some(entry))?;
-        } else {
-            hospital::retire(work.conn, &due)?;
-        }
+    one_of_many(work, "position", positions::mark_silent)?;
+    for due in hospital::diversions_over(work.conn, work.now)? {
+        one_of_many(work, "diversion", |work| end_diversion(work, due))?;
     }
     Ok(())
+}
+
+fn end_diversion(work: &mut Work<'_>, mut due: Hospital) -> Result<(), Fault> {
+    (due.diversion_reason, due.diversion_since) = (None, None);
+    (due.diversion_ends_at, due.diversion_by) = (None, None);
+    if due.retired_at.is_some() {
+        return Ok(hospital::retire(work.conn, &due)?);
+    }
+    let detail = format!("{}: the diversion ended", due.name);
+    let entry = NewEntry { kind: "hospital.takes", detail, ..NewEntry::default() };
+    fleet::keep(work, due, Some(entry)).map(|_| ())
 }
 
 fn repeat_mayday(work: &mut Work<'_>, mut due: Mayday) -> Result<(), Fault> {
@@ -87,11 +104,29 @@ fn press(work: &mut Work<'_>, mut due: Order) -> Result<(), Fault> {
 }
 
 fn escalate(work: &mut Work<'_>, due: &mut Order) -> Result<(), Fault> {
-    due.escalations += 1;
-    due.escalated_at = Some(work.now);
     due.escalate_at = Some(work.now + span(work.settings.answer_within(due.priority)));
     let first = due.state != OrderState::TimedOut;
     due.state = OrderState::TimedOut;
+    bring_before(work, due, if first { "order.timed_out" } else { "order.escalated" })
+}
+
+/// An order whose unit has nobody on it any more: nobody will answer it, or go on with it.
+///
+/// # Errors
+/// When the database failed.
+pub fn leave_alone(work: &mut Work<'_>, mut order: Order) -> Result<(), Fault> {
+    if order.state.is_unanswered() {
+        order.state = OrderState::TimedOut;
+        order.escalate_at = Some(work.now + span(work.settings.answer_within(order.priority)));
+    }
+    bring_before(work, &mut order, "order.unmanned")?;
+    Ok(order::update(work.conn, &order)?)
+}
+
+/// Brings an order before the dispatchers.
+fn bring_before(work: &mut Work<'_>, due: &mut Order, kind: &'static str) -> Result<(), Fault> {
+    due.escalations += 1;
+    due.escalated_at = Some(work.now);
     due.nobody_heard = work.missed(Unheard {
         alarm: "escalation",
         id: due.id.0,
@@ -102,7 +137,7 @@ fn escalate(work: &mut Work<'_>, due: &mut Order) -> Result<(), Fault> {
         incident: Some(due.incident_id),
         unit: Some(due.unit_id),
         order: Some(due.id),
-        kind: if first { "order.timed_out" } else { "order.escalated" },
+        kind,
         detail: if due.nobody_heard { "nobody heard".to_owned() } else { String::new() },
         ..NewEntry::default()
     })?;

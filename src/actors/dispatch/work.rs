@@ -1,21 +1,23 @@
 //! One dispatch command being done: who does it, when, under which settings, and what it leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
 
+use crate::actors::dispatch::eta::Eta;
 use crate::actors::dispatch::ledger::Ledger;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::exchange::Exchange;
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{self, Action, Grant, Relation, Subject};
-use crate::ids::{HospitalId, IncidentId, OrderId, UnitId, UserId};
+use crate::ids::{HospitalId, IncidentId, UnitId, UserId};
 use crate::models::error::StoreError;
 use crate::models::hospital::{self, Hospital};
 use crate::models::incident::{self, Incident};
 use crate::models::lifecycle::Illegal;
-use crate::models::order::{self, Order};
+use crate::models::order;
 use crate::models::shift;
 use crate::models::store::DbConn;
 use crate::models::timeline::{self, NewEntry};
@@ -47,6 +49,24 @@ pub struct DispatchSettings {
     pub images_per_incident: i64,
     /// How often deadlines are looked at.
     pub sweep: Duration,
+    /// Least time between two positions of one unit that are told.
+    pub position_rest: Duration,
+    /// How often positions are written to the database.
+    pub position_keep: Duration,
+    /// How long a unit may be silent before its position is marked as stale …
+    pub position_stale: Duration,
+    /// … and as lost: no longer relied on.
+    pub position_lost: Duration,
+    /// How often a moving or resting unit leaves a sample in its trail …
+    pub trail_every: Duration,
+    /// … and after how many meters before that.
+    pub trail_meters: f64,
+    /// How long a crew should rest between two shifts.
+    pub crew_rest: Duration,
+    /// How long a shift may last before it speaks against a crew.
+    pub shift_long: Duration,
+    /// Estimates arrivals.
+    pub eta: Arc<dyn Eta>,
 }
 
 impl DispatchSettings {
@@ -240,15 +260,6 @@ impl<'a> Work<'a> {
         found.ok_or_else(|| Fault::Refused(Refusal::not_found()))
     }
 
-    /// An order.
-    ///
-    /// # Errors
-    /// `not_found`.
-    pub fn order(&mut self, id: OrderId) -> Result<Order, Fault> {
-        let found = order::by_id(self.conn, id)?;
-        found.ok_or_else(|| Fault::Refused(Refusal::not_found()))
-    }
-
     /// How the doer stands to a unit.
     ///
     /// # Errors
@@ -278,19 +289,7 @@ impl<'a> Work<'a> {
     /// # Errors
     /// `bad_request` when it is too far off.
     pub fn moment(&self, told: Option<DeviceTime>) -> Result<Moment, Fault> {
-        let Some(told) = told else {
-            return Ok(Moment::at(self.now));
-        };
-        if told.at > self.now + span(self.settings.device_ahead) {
-            let most = self.settings.device_ahead.as_secs();
-            return Err(broken("data.at", format!("at most {most} s ahead of the server's clock")));
-        }
-        if told.at + span(self.settings.device_behind) < self.now {
-            let most = self.settings.device_behind.as_secs();
-            return Err(broken("data.at", format!("at most {most} s ago")));
-        }
-        let (device_at, utc_offset_min) = (Some(told.at), told.utc_offset_min);
-        Ok(Moment { at: told.at.min(self.now), device_at, utc_offset_min, client_id: None })
+        Ok(device_moment(told, self.settings, self.now)?)
     }
 
     /// Adds to the timeline.
@@ -310,6 +309,30 @@ impl<'a> Work<'a> {
         self.unheard.push(unheard);
         true
     }
+}
+
+/// The moment a device tells, within what its clock may be off; `now` without one. Never later than
+/// `now`.
+///
+/// # Errors
+/// `bad_request` when it is too far off.
+pub fn device_moment(
+    told: Option<DeviceTime>,
+    settings: &DispatchSettings,
+    now: NaiveDateTime,
+) -> Result<Moment, Refusal> {
+    let Some(told) = told else { return Ok(Moment::at(now)) };
+    if told.at > now + span(settings.device_ahead) {
+        let most = settings.device_ahead.as_secs();
+        let rule = format!("at most {most} s ahead of the server's clock");
+        return Err(Refusal::field("data.at", rule));
+    }
+    if told.at < now - span(settings.device_behind) {
+        let most = settings.device_behind.as_secs();
+        return Err(Refusal::field("data.at", format!("at most {most} s ago")));
+    }
+    let (device_at, utc_offset_min) = (Some(told.at), told.utc_offset_min);
+    Ok(Moment { at: told.at.min(now), device_at, utc_offset_min, client_id: None })
 }
 
 /// When something happened, by which clock.
@@ -356,5 +379,34 @@ pub fn check_version(seen: Option<i64>, is: i64) -> Result<(), Fault> {
             Err(clash("data.version", format!("{is}, which it has by now; look again")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+impl DispatchSettings {
+    /// Those of a server that nobody has set.
+    pub fn of_tests() -> Self {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        Self {
+            answer_within: [5 * minute, 2 * minute, minute, minute / 2],
+            order_repeat: 10 * second,
+            mayday_repeat: 5 * second,
+            par_every: 20 * minute,
+            par_repeat: minute,
+            lock_after: 24 * 60 * minute,
+            images_per_incident: 10,
+            device_ahead: 2 * minute,
+            device_behind: 24 * 60 * minute,
+            sweep: second / 4,
+            position_rest: second / 5,
+            position_keep: second,
+            position_stale: minute,
+            position_lost: 30 * minute,
+            trail_every: 15 * second,
+            trail_meters: 100.0,
+            crew_rest: 8 * 60 * minute,
+            shift_long: 12 * 60 * minute,
+            eta: Arc::new(crate::actors::dispatch::eta::StraightLine { kmh: 40.0 }),
+        }
     }
 }

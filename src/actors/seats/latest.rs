@@ -169,6 +169,7 @@ mod tests {
     use super::*;
     use crate::ids::UnitId;
     use crate::layer::contract::Manner;
+    use crate::protocol::dispatch::Degrees;
     use crate::protocol::views::positions::PositionView;
 
     const PACE: Pace = Pace { latest: Duration::from_secs(1), per_key: Duration::from_millis(100) };
@@ -214,8 +215,8 @@ mod tests {
     fn position(unit: i64, latitude: f64) -> Arc<Delivery> {
         let view = PositionView {
             unit: UnitId(unit),
-            latitude,
-            longitude: -13.2,
+            latitude: Degrees::from_f64(latitude).unwrap(),
+            longitude: Degrees(-13_200_000),
             accuracy_m: None,
             heading_deg: None,
             speed_kmh: None,

@@ -165,4 +165,6 @@ const DISPATCH: &[Rule] = &[
     (TopicKind::Board, Action::KeepShift, FIELD),
     (TopicKind::Board, Action::ArrangeShifts, DESK),
     (TopicKind::Board, Action::RaiseMayday, CREW_OR_FIELD),
+    (TopicKind::Unit, Action::ReportPosition, &[CREW]),
+    (TopicKind::Board, Action::RecommendUnit, DESK),
 ];

@@ -103,6 +103,45 @@ impl Client {
         Ok(client)
     }
 
+    /// Connects, offering compression, and subscribes to `topic` until it is live: the bytes of the
+    /// longest frame on the wire, header included.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or hangs up.
+    pub async fn largest_compressed(
+        at: SocketAddr,
+        token: &str,
+        topic: &str,
+    ) -> Result<usize, Lost> {
+        let stream = TcpStream::connect(at).await.map_err(Lost::because)?;
+        let mut client = Self { stream: Rc::new(stream), arrived: BytesMut::new() };
+        let request = format!(
+            "GET /ws/v1/ HTTP/1.1\r\nHost: {at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; \
+             server_no_context_takeover\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        client.speaker().write(request.as_bytes()).await?;
+        client.switch().await?;
+        let wish = format!(r#"{{"type":"subscribe","topic":"{topic}"}}"#);
+        client.speaker().write(&said(&wish)).await?;
+        let mut longest = 0;
+        // The welcome, the reply with its snapshot, and that the topic is live.
+        for _ in 0..3 {
+            let length = loop {
+                if let Some(length) = wire::frame_len(&client.arrived)
+                    && client.arrived.len() >= length
+                {
+                    break length;
+                }
+                client.fill().await?;
+            };
+            client.arrived.advance(length);
+            longest = longest.max(length);
+        }
+        Ok(longest)
+    }
+
     /// Reads the head of the answer, which must be 101.
     async fn switch(&mut self) -> Result<(), Lost> {
         let end = loop {

@@ -64,9 +64,9 @@ pub fn call_of(fields: Fields) -> Result<IncidentCreate, Fail> {
 }
 
 /// A report as it came: what it says, and the pictures that came with it.
-struct Brought {
-    fields: Fields,
-    pictures: Vec<AttachmentId>,
+pub struct Brought {
+    pub fields: Fields,
+    pub pictures: Vec<AttachmentId>,
 }
 
 /// Pictures in the field of a JSON body: written as `data:` URLs, or as addresses of such as were
@@ -98,7 +98,11 @@ async fn pictures_in(state: &State, fields: &Fields) -> Result<Vec<AttachmentId>
     Ok(pictures)
 }
 
-async fn brought(
+/// Reads a report: JSON, or a form of parts whose files are pictures.
+///
+/// # Errors
+/// 400 or 415; then none of its pictures is kept.
+pub async fn brought(
     state: &State,
     request: &HttpRequest,
     payload: web::Payload,
@@ -120,30 +124,26 @@ async fn brought(
     }
 }
 
-/// Opens a call with its pictures; its id.
+/// Opens the call that was reported, with its pictures.
 ///
 /// # Errors
 /// 400 for what is not well-formed; then none of the pictures is kept.
-pub async fn open(
-    state: &State,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<Taken, Fail> {
-    request_form::admit(state, request)?;
-    let Brought { fields, pictures } = brought(state, request, payload).await?;
-    let call = match call_of(fields) {
-        Ok(call) => call,
+pub async fn open(state: &State, brought: Brought) -> Result<Taken, Fail> {
+    let Brought { fields, pictures } = brought;
+    match call_of(fields) {
+        Ok(call) => request_form::open(state, call, pictures).await.map_err(failed),
         Err(fail) => {
             request_form::drop_pictures(state, &pictures).await;
-            return Err(fail);
+            Err(fail)
         }
-    };
-    request_form::open(state, call, pictures).await.map_err(failed)
+    }
 }
 
 /// Takes a call from whoever reports one, and answers with it.
 pub async fn report(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Told {
-    let id = open(&state, &request, payload).await?.id;
+    request_form::admit(&state, &request)?;
+    let brought = brought(&state, &request, payload).await?;
+    let id = open(&state, brought).await?.id;
     let read = state.house.lane.read(move |conn| Ok(incident_views::one(conn, id)?));
     Ok(HttpResponse::Created().json(shapes::call(&read.await?)))
 }

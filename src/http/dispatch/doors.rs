@@ -21,8 +21,9 @@ use crate::protocol::command::dispatch::{
 };
 use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, MaydayAcknowledge, MaydayEnd, MaydayRaise,
-    ParCheck, ParSet, ShiftEnd, ShiftRest, ShiftStart, UnitSave, UnitSetStatus,
+    ParCheck, ParSet, PositionReport, ShiftEnd, ShiftRest, ShiftStart, UnitSave, UnitSetStatus,
 };
+use crate::protocol::views::recommendations::RankedView;
 
 /// One row of [`DOORS`].
 #[derive(Debug)]
@@ -86,7 +87,7 @@ impl Door {
     }
 }
 
-/// Every command of dispatch, in the order of `docs/PROTOCOL.md`.
+/// Every command of dispatch but questions, in the order of `docs/PROTOCOL.md`.
 #[rustfmt::skip]
 pub const DOORS: &[Door] = &[
     door(("POST", "/api/v1/incidents"), ("incident.create", "IncidentCreate", ""), "Opens an incident from a call").plain().makes("/api/v1/incidents"),
@@ -114,6 +115,7 @@ pub const DOORS: &[Door] = &[
     door(("PATCH", "/api/v1/units/{id}"), ("unit.save", "UnitSave", "unit"), "Changes a unit; what is absent stays"),
     door(("DELETE", "/api/v1/units/{id}"), ("unit.save", "UnitSave", "unit"), "Takes a unit off the list").with(&[("retire", "true")]),
     door(("POST", "/api/v1/units/{id}/status"), ("unit.status", "UnitSetStatus", "unit"), "Takes a unit out of service, or brings it back"),
+    door(("POST", "/api/v1/units/{id}/position"), ("position.report", "PositionReport", "unit"), "Says where one's unit is; only the newest counts, and it is told before it is kept").plain(),
     door(("POST", "/api/v1/units/{id}/shifts"), ("shift.start", "ShiftStart", "unit"), "Goes on shift on a unit; dispatchers may send someone").plain(),
     door(("POST", "/api/v1/shifts/end"), ("shift.end", "ShiftEnd", ""), "Goes off shift; dispatchers may end the shift of someone").plain(),
     door(("POST", "/api/v1/shifts/rest"), ("shift.rest", "ShiftRest", ""), "Rests for a while on shift; 0 minutes end the rest").plain(),
@@ -157,6 +159,10 @@ pub struct DispatchAnswer {
     state: Option<String>,
     /// How many sockets listened as it was told.
     listening: Option<u32>,
+    /// Why the server picked this unit, when it did.
+    picked: Option<RankedView>,
+    /// Of a position: whether the unit has a newer one.
+    superseded: Option<bool>,
     /// Whether it reached nobody: use the radio.
     nobody_heard: Option<bool>,
     /// What became of each change of a batch.
@@ -194,7 +200,8 @@ pub struct DispatchAnswer {
     MaydayAcknowledge,
     MaydayEnd,
     ParCheck,
-    ParSet
+    ParSet,
+    PositionReport
 )))]
 struct Schemas;
 
@@ -302,7 +309,9 @@ mod tests {
     #[test]
     fn whatever_can_be_said_on_a_socket_can_be_said_by_rest() {
         for row in DISPATCH {
-            let said = DOORS.iter().any(|door| door.command == row.name);
+            // A question is a GET of its own.
+            let is_question = row.name == "incident.recommend";
+            let said = is_question || DOORS.iter().any(|door| door.command == row.name);
             assert!(said, "{} has no door", row.name);
         }
     }

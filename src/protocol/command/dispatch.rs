@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::ids::{AttachmentId, HospitalId, IncidentId, OrderId, UnitId, UserId};
 use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, MaydayAcknowledge, MaydayEnd, MaydayRaise,
-    ParCheck, ParSet, ShiftEnd, ShiftRest, ShiftStart, UnitSave, UnitSetStatus,
+    ParCheck, ParSet, PositionReport, ShiftEnd, ShiftRest, ShiftStart, UnitSave, UnitSetStatus,
 };
 use crate::protocol::command::{Command, CommandRow, read_data, row};
 use crate::protocol::dispatch::{
@@ -69,14 +69,18 @@ pub struct IncidentChange {
     pub client_id: Option<String>,
 }
 
-/// Order a unit to an incident.
+/// Order a unit to an incident; without a unit, the best one that fits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentAssign {
     #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = String)]
-    pub unit: UnitId,
-    /// Whom the order names, beside those on shift.
+    /// `null` or absent: the first that `incident.recommend` says fits.
+    #[schema(value_type = Option<String>)]
+    pub unit: Option<UnitId>,
+    /// What a unit must be capable of that the server picks.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Whom the order names, beside those on shift; only with a unit.
     #[schema(value_type = Option<String>)]
     pub paramedic: Option<UserId>,
     #[schema(value_type = Option<String>)]
@@ -87,6 +91,18 @@ pub struct IncidentAssign {
     pub override_reason: Option<String>,
     pub version: Option<i64>,
     pub client_id: Option<String>,
+}
+
+/// Ask which units would serve an incident best, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct IncidentRecommend {
+    #[schema(value_type = String)]
+    pub incident: IncidentId,
+    /// What a unit must be capable of, beside what the incident calls for.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Most units named, 1 to 200; 25 when absent.
+    pub limit: Option<u16>,
 }
 
 /// Let a unit go; the incident stays open.
@@ -286,6 +302,7 @@ fn read<T: serde::de::DeserializeOwned>(
 dispatch_commands! {
     IncidentCreate(IncidentCreate) = "incident.create";
     IncidentChange(IncidentChange) = "incident.change";
+    IncidentRecommend(IncidentRecommend) = "incident.recommend";
     IncidentAssign(IncidentAssign) = "incident.assign";
     IncidentRelease(IncidentRelease) = "incident.release";
     IncidentReassign(IncidentReassign) = "incident.reassign";
@@ -315,6 +332,7 @@ dispatch_commands! {
     MaydayEnd(MaydayEnd) = "mayday.end";
     ParCheck(ParCheck) = "par.check";
     ParSet(ParSet) = "par.set";
+    PositionReport(PositionReport) = "position.report";
 }
 
 /// A command of which a repeat is known by the client's own id.
@@ -337,13 +355,27 @@ repeatable!(
     IncidentCreate, IncidentChange, IncidentAssign, IncidentRelease, IncidentReassign,
     IncidentStep, IncidentEnd, IncidentCorrect, IncidentLink, IncidentMark, IncidentNote,
     IncidentImage, OrderAnswer, OrderDecline, UnitSave, UnitSetStatus, ShiftStart, ShiftEnd,
-    ShiftRest, HospitalSave, HospitalBeds, HospitalDivert, MaydayRaise, MaydayAcknowledge,
-    MaydayEnd, ParCheck, ParSet,
+    ShiftRest, HospitalSave, HospitalBeds, HospitalDivert, MaydayAcknowledge, MaydayEnd,
+    ParCheck, ParSet,
 );
 
-/// Each of its changes has an id of its own.
-impl Repeatable for StatusBatch {
-    fn client_id(&self) -> Option<&str> {
-        None
-    }
+macro_rules! unrepeatable {
+    ($($(#[$why:meta])* $data:ident),+ $(,)?) => {
+        $($(#[$why])* impl Repeatable for $data {
+            fn client_id(&self) -> Option<&str> {
+                None
+            }
+        })+
+    };
 }
+
+unrepeatable!(
+    /// Each of its changes has an id of its own.
+    StatusBatch,
+    /// A question.
+    IncidentRecommend,
+    /// What is soon superseded.
+    PositionReport,
+    /// Raised again it is the same; and one that is answered must not swallow a new one.
+    MaydayRaise,
+);

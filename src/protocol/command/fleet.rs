@@ -1,6 +1,7 @@
 //! What dispatchers and crews may say of units, shifts, hospitals and alarms.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::ids::{HospitalId, IncidentId, MaydayId, UnitId, UserId};
@@ -126,21 +127,36 @@ pub struct HospitalDivert {
     pub client_id: Option<String>,
 }
 
-/// Call for help for oneself.
+/// Call for help for oneself. What cannot be read is left out, for no fault of a device is a reason
+/// to lose it; raised again while nobody has answered, it is the same one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct MaydayRaise {
     /// One's own when absent.
+    #[serde(default, deserialize_with = "if_readable")]
     #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_readable")]
     pub note: String,
+    #[serde(default, deserialize_with = "if_readable")]
     #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
+    #[serde(default, deserialize_with = "if_readable")]
     #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
+    #[serde(default, deserialize_with = "if_readable")]
     #[schema(value_type = Option<String>)]
     pub at: Option<DeviceTime>,
+    #[serde(default, deserialize_with = "if_readable")]
     pub client_id: Option<String>,
+}
+
+fn if_readable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// Answer a mayday, by name.
@@ -175,4 +191,24 @@ pub struct ParSet {
     pub incident: IncidentId,
     pub every_s: u32,
     pub client_id: Option<String>,
+}
+
+/// Say where one's unit is. Sent over and over: only the newest counts.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+pub struct PositionReport {
+    /// One's own when absent.
+    #[schema(value_type = Option<String>)]
+    pub unit: Option<UnitId>,
+    #[schema(value_type = f64)]
+    pub latitude: Degrees,
+    #[schema(value_type = f64)]
+    pub longitude: Degrees,
+    /// Meters within which the position holds.
+    pub accuracy_m: Option<f64>,
+    /// Degrees from north, clockwise, below 360.
+    pub heading_deg: Option<f64>,
+    pub speed_kmh: Option<f64>,
+    /// When the device fixed it, by its own clock; now when absent.
+    #[schema(value_type = Option<String>)]
+    pub at: Option<DeviceTime>,
 }

@@ -9,7 +9,8 @@ use crate::ids::{
     EntryId, HospitalId, ImageId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId,
 };
 use crate::protocol::dispatch::{
-    Degrees, IncidentStatus, IncidentType, OrderState, Priority, UnitStatus, UnitType,
+    Degrees, IncidentStatus, IncidentType, OrderState, PositionState, Priority, UnitStatus,
+    UnitType,
 };
 use crate::protocol::views::PersonView;
 use crate::protocol::views::hospitals::HospitalView;
@@ -238,6 +239,9 @@ pub struct UnitView {
     #[serde(with = "clock::stamp_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub position_at: Option<NaiveDateTime>,
+    pub position_state: PositionState,
+    /// Whole seconds since the position was received, as this view was made.
+    pub position_age_s: Option<i64>,
     pub home_name: String,
     #[schema(value_type = Option<f64>)]
     pub home_latitude: Option<Degrees>,

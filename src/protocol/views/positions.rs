@@ -6,16 +6,19 @@ use utoipa::ToSchema;
 
 use crate::clock;
 use crate::ids::UnitId;
+use crate::protocol::dispatch::Degrees;
 
 /// Where a unit is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PositionView {
     #[schema(value_type = String)]
     pub unit: UnitId,
     /// Degrees north of the equator.
-    pub latitude: f64,
+    #[schema(value_type = f64)]
+    pub latitude: Degrees,
     /// Degrees east of Greenwich.
-    pub longitude: f64,
+    #[schema(value_type = f64)]
+    pub longitude: Degrees,
     pub accuracy_m: Option<i32>,
     /// Degrees from north, clockwise.
     pub heading_deg: Option<i32>,
@@ -28,4 +31,11 @@ pub struct PositionView {
     #[serde(with = "clock::stamp")]
     #[schema(value_type = String, format = DateTime)]
     pub received_at: NaiveDateTime,
+}
+
+/// What a listener to positions starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PositionsSnapshot {
+    /// The newest of each unit that told one, by unit.
+    pub positions: Vec<PositionView>,
 }

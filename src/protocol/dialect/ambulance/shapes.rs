@@ -43,7 +43,8 @@ fn spoken(word: &str) -> String {
     word.split('_').map(part).collect::<Vec<_>>().join(" ")
 }
 
-fn type_display(kind: IncidentType) -> &'static str {
+/// What kind of emergency it is, for people to read.
+pub fn type_display(kind: IncidentType) -> &'static str {
     match kind {
         IncidentType::Medical => "Medical Emergency",
         IncidentType::Trauma => "Trauma",

@@ -1,0 +1,2 @@
+ALTER TABLE units DROP COLUMN lost_at;
+ALTER TABLE units DROP COLUMN stale_at;
