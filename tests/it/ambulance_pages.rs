@@ -13,7 +13,7 @@ use crate::harness::server::Server;
 const PASSWORD: &str = "a-long-word-7";
 
 async fn enrolls(server: &Server, name: &str, role: Role) {
-    let hash = password::hash(PASSWORD);
+    let hash = password::hash_new(PASSWORD);
     let new = NewUser { role, ..NewUser::member(name, &hash) };
     server.writes(move |conn| Ok(user::insert(conn, new.clone())?)).await;
 }
