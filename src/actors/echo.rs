@@ -8,6 +8,7 @@ use bytes::BytesMut;
 
 use crate::protocol::close::Close;
 use crate::socket::decoder::{Limits, Message};
+use crate::socket::deflate::Window;
 use crate::socket::frames::{Frames, Incoming};
 use crate::socket::outbox::Outbox;
 use crate::socket::wire;
@@ -24,8 +25,14 @@ pub struct Echo {
 
 impl Echo {
     /// Opens an echo with a message limit in bytes.
-    pub fn open(outbox: Rc<Outbox>, first_bytes: BytesMut, message_bytes: usize) {
-        let limits = Limits { message_bytes, fragments: FRAGMENTS };
+    pub fn open(
+        outbox: Rc<Outbox>,
+        first_bytes: BytesMut,
+        message_bytes: usize,
+        window: Option<Window>,
+    ) {
+        let limits = Limits { message_bytes, fragments: FRAGMENTS, deflate: window.is_some() };
+        outbox.deflate(window);
         Echo::create(|ctx| {
             ctx.add_stream(Frames::new(Rc::clone(&outbox), first_bytes, limits));
             Echo { outbox, closing: false }

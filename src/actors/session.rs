@@ -104,7 +104,9 @@ impl Session {
         first_bytes: BytesMut,
     ) {
         let message_bytes = house.settings.ws_message_bytes;
-        let limits = Limits { message_bytes, fragments: FRAGMENTS };
+        let window = opening.manner.window;
+        let limits = Limits { message_bytes, fragments: FRAGMENTS, deflate: window.is_some() };
+        outbox.deflate(window);
         // A refused socket hears nothing and may ask nothing.
         let who = match opening.start {
             Start::Served { .. } => Some(opening.who.unwrap_or_else(Identity::nobody)),
@@ -161,9 +163,7 @@ impl Session {
             return true;
         };
         // A crew's call for help is never one too many.
-        if let Said::Text(text) = said
-            && frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY)
-        {
+        if self.is_mayday(said) {
             return true;
         }
         self.strikes += 1;
@@ -172,6 +172,14 @@ impl Session {
             self.close(Close::TooMany, "too many messages");
         }
         false
+    }
+
+    fn is_mayday(&self, said: Said<'_>) -> bool {
+        if let Some(dialect) = self.manner.dialect {
+            return dialect.codec().is_mayday(said);
+        }
+        let Said::Text(text) = said else { return false };
+        frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY)
     }
 
     fn on_said(&mut self, said: Said<'_>, ctx: &mut Context<Self>) {
@@ -340,7 +348,7 @@ impl Handler<Unseat> for Session {
         if self.lone.is_some() {
             return self.part(Close::NotAuthorized, &unseat.refusal);
         }
-        self.lose(&unseat.topic);
+        self.leave(&unseat.topic);
         let code = Close::NotYours.code();
         self.say(&frame::unsubscribed(&unseat.topic, code, &unseat.refusal.message));
     }

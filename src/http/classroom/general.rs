@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use crate::actors::lane::Fault;
 use crate::clock;
 use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL, Wish};
 use crate::http::classroom::{Caller, letters};
@@ -24,32 +25,38 @@ use crate::protocol::views::ConversationKind;
 /// Threads in a page when the asker does not say.
 const THREADS_USUAL: i64 = 20;
 
-/// Makes the general room where there is none yet: public, and nobody's.
+/// Makes the general room where there is none yet: public, and nobody's. Looked for once.
 ///
 /// # Errors
 /// When the database failed.
 pub async fn ensure(state: &State) -> Result<(), Refusal> {
-    let read = |conn: &mut DbConn| Ok(conversation::by_name(conn, GENERAL)?.is_some());
-    if state.house.lane.read(read).await? {
+    let making = || async {
+        let read = |conn: &mut DbConn| Ok(conversation::by_name(conn, GENERAL)?.is_some());
+        if state.house.lane.read(read).await? {
+            return Ok(());
+        }
+        state.house.lane.write(make).await
+    };
+    state.house.general.get_or_try_init(making).await.copied()
+}
+
+fn make(conn: &mut DbConn) -> Result<(), Fault> {
+    // Another process may have been first.
+    if conversation::by_name(conn, GENERAL)?.is_some() {
         return Ok(());
     }
-    let write = |conn: &mut DbConn| {
-        if conversation::by_name(conn, GENERAL)?.is_none() {
-            let new = NewConversation {
-                kind: ConversationKind::Room,
-                name: Some(GENERAL.to_owned()),
-                direct: None,
-                title: "General".to_owned(),
-                description: String::new(),
-                owner: None,
-                is_public: true,
-                at: clock::now_naive(),
-            };
-            conversation::insert(conn, new)?;
-        }
-        Ok(())
+    let new = NewConversation {
+        kind: ConversationKind::Room,
+        name: Some(GENERAL.to_owned()),
+        direct: None,
+        title: "General".to_owned(),
+        description: String::new(),
+        owner: None,
+        is_public: true,
+        at: clock::now_naive(),
     };
-    state.house.lane.write(write).await
+    conversation::insert(conn, new)?;
+    Ok(())
 }
 
 fn error(status: StatusCode, words: &str) -> Fail {
