@@ -8,10 +8,10 @@ use bytes::BytesMut;
 
 use crate::protocol::close::Close;
 use crate::socket::decoder::{Limits, Message};
-use crate::socket::deflate::Window;
+use crate::socket::deflate::{self, Window};
 use crate::socket::frames::{Frames, Incoming};
 use crate::socket::outbox::Outbox;
-use crate::socket::wire;
+use crate::socket::wire::{self, opcode};
 
 /// The message limit of `/ws/echo/`, in bytes; what conformance suites need.
 pub const ECHO_BYTES: usize = 16 * 1024 * 1024;
@@ -20,6 +20,8 @@ const FRAGMENTS: usize = 1_000_000;
 /// One echoing WebSocket.
 pub struct Echo {
     outbox: Rc<Outbox>,
+    /// With what all is compressed that is said back, if it is.
+    window: Option<Window>,
     closing: bool,
 }
 
@@ -32,10 +34,18 @@ impl Echo {
         window: Option<Window>,
     ) {
         let limits = Limits { message_bytes, fragments: FRAGMENTS, deflate: window.is_some() };
-        outbox.deflate(window);
         Echo::create(|ctx| {
             ctx.add_stream(Frames::new(Rc::clone(&outbox), first_bytes, limits));
-            Echo { outbox, closing: false }
+            Echo { outbox, window, closing: false }
+        });
+    }
+}
+
+impl Echo {
+    fn say(&self, opcode: u8, payload: &[u8]) {
+        self.outbox.push(match self.window {
+            Some(window) => deflate::squeeze_any(opcode, payload, window),
+            None => wire::frame(opcode, payload, None),
         });
     }
 }
@@ -64,8 +74,8 @@ impl StreamHandler<Incoming> for Echo {
                 ctx.stop();
             }
             _ if self.closing => {}
-            Incoming::Message(Message::Text(text)) => self.outbox.push(wire::text(text.as_str())),
-            Incoming::Message(Message::Binary(bytes)) => self.outbox.push(wire::binary(&bytes)),
+            Incoming::Message(Message::Text(text)) => self.say(opcode::TEXT, text.as_bytes()),
+            Incoming::Message(Message::Binary(bytes)) => self.say(opcode::BINARY, &bytes),
             Incoming::Message(Message::Ping(payload)) => self.outbox.push(wire::pong(&payload)),
             Incoming::Message(Message::Pong(_)) => {}
             Incoming::Violation(violation) => {

@@ -287,8 +287,8 @@ impl<S: Sink> Seats<S> {
     }
 
     /// The seat has everything up to `seq` and is served from now on. Whether it is owed something
-    /// that no further event will bring: newest values, which [`Seats::tell_newest`] tells when they
-    /// are [`Seats::due`], or what is missing in a [`Hole`].
+    /// that no further event will bring: newest values, which [`Seats::tell_newest`] tells when
+    /// they are [`Seats::due`], or what is missing in a [`Hole`].
     pub fn go_live(&mut self, topic: &Topic, session: u64, seq: i64) -> bool {
         if let Some(board) = self.boards.get_mut(topic) {
             return board.go_live(session);

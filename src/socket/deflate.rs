@@ -78,19 +78,29 @@ pub fn squeeze(frame: &[u8], window: Window) -> Option<Bytes> {
         return None;
     }
     let payload = frame.get(wire::header_len(frame)?..)?;
-    let squeezed = compress(payload, window.for_message(payload.len()))?;
+    let squeezed = compress(payload, window.for_message(payload.len()), payload.len())?;
     Metrics::get().messages_compressed.increment(1);
     Some(wire::raw(first | wire::RSV1, &squeezed, None))
 }
 
-/// The payload of a compressed message; `None` when it would be no shorter.
-fn compress(payload: &[u8], window: Window) -> Option<Vec<u8>> {
+/// A message of this opcode, compressed whether that helps or not; for echoes, which show what the
+/// transport can do.
+pub fn squeeze_any(opcode: u8, payload: &[u8], window: Window) -> Bytes {
+    let room_bytes = payload.len() + payload.len() / 100 + ROOM_BYTES;
+    match compress(payload, window.for_message(payload.len()), room_bytes) {
+        Some(squeezed) => wire::raw(0x80 | wire::RSV1 | opcode, &squeezed, None),
+        None => wire::frame(opcode, payload, None),
+    }
+}
+
+/// The payload of a compressed message; `None` when it does not fit into so many bytes.
+fn compress(payload: &[u8], window: Window, room_bytes: usize) -> Option<Vec<u8>> {
     COMPRESSORS.with_borrow_mut(|compressors| {
         let compressor = compressors[window as usize].get_or_insert_with(|| {
             Compress::new_with_window_bits(Compression::new(LEVEL), false, window.bits())
         });
         compressor.reset();
-        let mut out = Vec::with_capacity(payload.len());
+        let mut out = Vec::with_capacity(room_bytes);
         compressor.compress_vec(payload, &mut out, FlushCompress::Sync).ok()?;
         // Room that is left says that all of it is out.
         let is_whole = compressor.total_in() == payload.len() as u64 && out.len() < out.capacity();
@@ -214,6 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn an_echo_compresses_what_is_empty_or_will_not_shrink_too() {
+        for bytes in [&b""[..], b"x", &noise(20_000)] {
+            for window in Window::ALL {
+                let squeezed = squeeze_any(opcode::BINARY, bytes, window);
+                assert_eq!(squeezed[0], 0xc2);
+                assert_eq!(inflate(payload(&squeezed), LIMIT).unwrap(), bytes);
+            }
+        }
+    }
+
+    #[test]
     fn the_examples_of_rfc_7692_inflate() {
         let hello = b"Hello".to_vec();
         for payload in [
@@ -235,14 +256,14 @@ mod tests {
     #[test]
     fn a_bomb_is_stopped_at_the_limit() {
         let zeros = vec![0; 50_000_000];
-        let bomb = compress(&zeros, Window::Full).unwrap();
+        let bomb = compress(&zeros, Window::Full, LIMIT).unwrap();
         assert!(bomb.len() < LIMIT, "small outside");
         assert_eq!(inflate(bomb, LIMIT), Err(Violation::TooBig { limit_bytes: LIMIT }));
     }
 
     #[test]
     fn what_is_cut_or_no_deflate_at_all_is_refused() {
-        let whole = compress(chatter(3_000).as_bytes(), Window::Full).unwrap();
+        let whole = compress(chatter(3_000).as_bytes(), Window::Full, LIMIT).unwrap();
         let mut passed = 0;
         for cut in 0..whole.len() {
             match inflate(whole[..cut].to_vec(), LIMIT) {

@@ -57,8 +57,8 @@ impl<S> Default for Board<S> {
 }
 
 impl<S: Sink> Board<S> {
-    /// Adds a seat that hears nothing until [`Board::go_live`]; whether the session had none. A join
-    /// that comes behind a later one of its session gets none.
+    /// Adds a seat that hears nothing until [`Board::go_live`]; whether the session had none. A
+    /// join that comes behind a later one of its session gets none.
     pub fn add(&mut self, listener: Listener<S>) -> bool {
         if self.rows.iter().any(|row| row.listener.outdates(&listener)) {
             return false;

@@ -35,8 +35,8 @@ impl Tally {
         })
     }
 
-    /// Counts message `at`, which one member has heard in a frame of `bytes`; order within a topic is promised, so the
-    /// count of what a member heard is the message's number.
+    /// Counts message `at`, which one member has heard in a frame of `bytes`; order within a topic
+    /// is promised, so the count of what a member heard is the message's number.
     pub fn hear(&self, at: usize, bytes: usize) {
         self.heard.set(self.heard.get() + 1);
         self.last_bytes.set(bytes);
