@@ -89,6 +89,8 @@ pub mod people;
 pub mod listing;
 
 pub mod stored;
+pub mod thread_lock;
+
 pub mod twin;
 
 pub mod lifecycle;
