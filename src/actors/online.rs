@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn who_came_and_who_went_are_told_again_after_a_write_that_failed() {
-        let online = Online::new(Duration::ZERO, None);
+        let online = Online::new(Duration::ZERO, Duration::ZERO, None);
         for user in [1, 2] {
             online.arrive(UserId(user));
         }
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn who_is_back_when_their_going_is_told_at_last_is_told_as_come_after_it() {
-        let online = Online::new(Duration::ZERO, None);
+        let online = Online::new(Duration::ZERO, Duration::ZERO, None);
         online.arrive(UserId(1));
         online.take(Duration::ZERO);
         online.depart(UserId(1));

@@ -156,18 +156,22 @@ impl Session {
         self.outbox.close(wire::close(close.code(), reason));
     }
 
-    fn within_rate(&mut self, said: Said<'_>) -> bool {
+    /// Whether one more frame is within the limit; a control frame, which says nothing, is not
+    /// answered when it is not.
+    fn within_rate(&mut self, said: Option<Said<'_>>) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         let Err(refusal) = throttle::ask(limiter) else {
             self.strikes = 0;
             return true;
         };
         // A crew's call for help is never one too many.
-        if self.is_mayday(said) {
+        if said.is_some_and(|said| self.is_mayday(said)) {
             return true;
         }
         self.strikes += 1;
-        self.turn_down(&refusal);
+        if said.is_some() {
+            self.turn_down(&refusal);
+        }
         if self.strikes >= STRIKES {
             self.close(Close::TooMany, "too many messages");
         }
@@ -189,7 +193,7 @@ impl Session {
                 self.house.recorder.spoke(attempt);
             }
         }
-        if !self.within_rate(said) {
+        if !self.within_rate(Some(said)) {
             return;
         }
         match said {
@@ -276,8 +280,14 @@ impl StreamHandler<Incoming> for Session {
                     self.on_said(Said::Binary(&bytes), ctx);
                 }
             }
-            Incoming::Message(Message::Ping(payload)) => self.outbox.push(wire::pong(&payload)),
-            Incoming::Message(Message::Pong(_)) => {}
+            Incoming::Message(Message::Ping(payload)) => {
+                if self.within_rate(None) {
+                    self.outbox.push(wire::pong(&payload));
+                }
+            }
+            Incoming::Message(Message::Pong(_)) => {
+                self.within_rate(None);
+            }
             Incoming::Message(Message::Close { code, reason }) => {
                 if self.ending.is_none() {
                     self.ending = Some(Box::new(Ending { close_code: code, reason }));
