@@ -8,8 +8,9 @@ use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::{UnitId, UserId};
 use crate::models::error::StoreError;
+use crate::models::position::{self, Fix};
 use crate::models::store::DbConn;
-use crate::models::unit::{self, Fix};
+use crate::models::unit;
 use crate::models::{hospital, incident, shift};
 use crate::protocol::command::dispatch::IncidentCreate;
 use crate::protocol::command::fleet::{HospitalBeds, HospitalSave, ShiftStart, UnitSave};
@@ -154,7 +155,8 @@ pub fn stage(
         if shift::of_user(conn, user)?.is_none() {
             does(conn, dispatcher, settings, |work| man(work, unit.id, user))?;
         }
-        unit::place(conn, unit.id, &fix(demo.at))?;
+        let fix = fix(demo.at);
+        position::place(conn, unit.id, &fix, fix.received_at)?;
     }
     let known: Vec<String> = hospital::all(conn)?.into_iter().map(|known| known.name).collect();
     for demo in HOSPITALS.iter().filter(|demo| !known.iter().any(|name| name == demo.0)) {
