@@ -31,11 +31,11 @@ pub struct IncidentDetail {
     pub more: bool,
 }
 
-/// A page of an incident's timeline, in the order things happened.
+/// A page of a timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TimelinePage {
     pub entries: Vec<TimelineEntry>,
-    /// Whether it goes on; ask with `after` the last id of this page.
+    /// Whether it goes on; ask from the last id of this page.
     pub more: bool,
 }
 
