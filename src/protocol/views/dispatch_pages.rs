@@ -79,19 +79,15 @@ pub struct MaydayPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PatientReadView {
     /// Absent where a line was told from an open board.
-    #[schema(value_type = Option<String>)]
     pub id: Option<ReadId>,
     /// `null`: they had the whole board before them.
-    #[schema(value_type = Option<String>)]
     pub incident: Option<IncidentId>,
     /// `null` once the account is gone.
-    #[schema(value_type = Option<String>)]
     pub user: Option<UserId>,
     pub username: String,
     /// How: `board`, `unit`, `order`, `rest`, `list`, `export`, `image` …
     pub way: String,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub at: NaiveDateTime,
 }
 

@@ -75,9 +75,7 @@ pub struct PersonComponent {
 #[serde(rename_all = "camelCase")]
 pub struct LocationComponent {
     pub location_text: Option<String>,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
 }
 
