@@ -4,6 +4,7 @@
 
 pub mod arrive;
 pub mod client;
+pub mod dialects;
 pub mod dispatch;
 pub mod fanout;
 pub mod fleet;
@@ -13,6 +14,7 @@ pub mod meter;
 pub mod reads;
 pub mod report;
 pub mod search;
+pub mod tally;
 pub mod upload;
 
 use std::io::Write;
@@ -24,6 +26,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::LocalSet;
 
 use crate::commands::bench::client::Client;
+use crate::commands::bench::dialects::Tongue;
 use crate::commands::bench::ground::{Ground, Server};
 use crate::commands::bench::report::{Figure, Report, figure};
 use crate::commands::bench::search::Library;
@@ -57,6 +60,8 @@ pub enum Scenario {
     Dispatch,
     /// Searches among many messages; not part of `all`, for it takes minutes to fill
     Search,
+    /// One writes, many hear it natively or in an older dialect: what a delivery costs in each
+    Dialects,
     /// Every one of the above but `search`
     All,
     /// Make a database for another load generator, and say how to serve it
@@ -160,6 +165,7 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         Scenario::Stalled,
         Scenario::Reads,
         Scenario::Upload,
+        Scenario::Dialects,
         Scenario::Dispatch,
     ];
     for scenario in each {
@@ -235,6 +241,9 @@ impl Bench<'_> {
     }
 
     async fn measure(&self) -> Result<(), String> {
+        if self.scenario == Scenario::Dispatch {
+            return dispatch::measure(self.args, self.program, &self.folder()).await;
+        }
         let load = self.load();
         let name = match self.scenario {
             Scenario::Fanout => "fanout",
@@ -243,7 +252,7 @@ impl Bench<'_> {
             Scenario::Connect => "connect",
             Scenario::Reads => "reads",
             Scenario::Upload => "upload",
-            Scenario::Dispatch => "dispatch",
+            Scenario::Dialects => "dialects",
             _ => "stalled",
         };
         let mut about = format!(
@@ -258,20 +267,8 @@ impl Bench<'_> {
                 self.args.rounds
             );
         }
-        if self.scenario == Scenario::Dispatch {
-            about = format!(
-                "{} open incidents, {} units, {} hospitals, {} dispatchers, {} s, median of {}",
-                fleet::INCIDENTS,
-                fleet::UNITS,
-                fleet::HOSPITALS,
-                fleet::DESKS,
-                self.args.seconds,
-                self.args.rounds
-            );
-        }
         match self.scenario {
             Scenario::Idle | Scenario::Connect | Scenario::Reads | Scenario::Upload => {}
-            Scenario::Dispatch => {}
             Scenario::Stalled => about.push_str(", as many stalled as reading"),
             _ => about.push_str(&format!(", {} in flight", load.window)),
         }
@@ -279,12 +276,8 @@ impl Bench<'_> {
             about.push_str(", fewer than asked for want of descriptors (see ulimit -n)");
         }
         let mut report = Report::new(name, about);
-        if matches!(self.scenario, Scenario::Reads | Scenario::Dispatch) {
-            let all = match self.scenario {
-                Scenario::Reads => self.reads(&load).await?,
-                _ => self.dispatch().await?,
-            };
-            for figures in all {
+        if self.scenario == Scenario::Reads {
+            for figures in self.reads(&load).await? {
                 report.add(figures, self.args.json).map_err(|fault| fault.to_string())?;
             }
             return report.print(self.args.json).map_err(|fault| fault.to_string());
@@ -309,23 +302,6 @@ impl Bench<'_> {
         self.served(load, &[], read).await
     }
 
-    /// All rounds of dispatch, on one ground.
-    async fn dispatch(&self) -> Result<Vec<Vec<Figure>>, String> {
-        let (ground, bound) = fleet::prepare(&self.folder())?;
-        let measuring = async {
-            let server = ground.serve(self.program, &self.args.with).await?;
-            let mut field = dispatch::take_the_field(&server, &ground, bound).await?;
-            let (mut all, time) = (Vec::new(), Duration::from_secs(self.args.seconds));
-            for _ in 0..self.args.rounds {
-                all.push(dispatch::round(&server, &ground, &mut field, time).await?);
-            }
-            Ok(all)
-        };
-        let outcome = measuring.await;
-        ground.clear();
-        outcome
-    }
-
     /// A folder that is not there yet.
     fn folder(&self) -> PathBuf {
         let mark = crate::auth::secret::token_id();
@@ -333,6 +309,9 @@ impl Bench<'_> {
     }
 
     async fn round(&self, load: &Load) -> Result<Vec<Figure>, String> {
+        if self.scenario == Scenario::Dialects {
+            return self.dialects(load).await;
+        }
         if self.scenario != Scenario::Ingest {
             return self
                 .served(load, &[], async |server, ground| match self.scenario {
@@ -357,6 +336,19 @@ impl Bench<'_> {
         ])
     }
 
+    /// The same room heard in one tongue after the other, each on a server of its own.
+    async fn dialects(&self, load: &Load) -> Result<Vec<Figure>, String> {
+        let read = async |tongue: Tongue| {
+            let work = async |server: &Server, ground: &Ground| {
+                dialects::read(server, ground, load, tongue).await
+            };
+            self.served(load, &[], work).await
+        };
+        let native = read(Tongue::Native).await?;
+        let classroom = read(Tongue::Classroom).await?;
+        Ok(dialects::figures(native, classroom, read(Tongue::Messenger).await?))
+    }
+
     /// Runs `work` against a fresh server on a fresh ground.
     async fn served<T>(
         &self,
@@ -369,6 +361,9 @@ impl Bench<'_> {
         let ground = Ground::prepare(&folder, self.args.people as usize, rooms)?;
         let filled = match self.scenario {
             Scenario::Reads => ground.fill(|store| reads::fill(store, self.args.messages as usize)),
+            Scenario::Dialects => {
+                ground.fill(|store| dialects::fill(store, self.args.people as usize))
+            }
             _ => Ok(()),
         };
         let mut all = self.args.with.clone();
