@@ -165,8 +165,8 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         Scenario::Stalled,
         Scenario::Reads,
         Scenario::Upload,
-        Scenario::Dispatch,
         Scenario::Dialects,
+        Scenario::Dispatch,
     ];
     for scenario in each {
         if args.scenario == scenario || args.scenario == Scenario::All {
@@ -241,6 +241,9 @@ impl Bench<'_> {
     }
 
     async fn measure(&self) -> Result<(), String> {
+        if self.scenario == Scenario::Dispatch {
+            return dispatch::measure(self.args, self.program, &self.folder()).await;
+        }
         let load = self.load();
         let name = match self.scenario {
             Scenario::Fanout => "fanout",
@@ -249,7 +252,6 @@ impl Bench<'_> {
             Scenario::Connect => "connect",
             Scenario::Reads => "reads",
             Scenario::Upload => "upload",
-            Scenario::Dispatch => "dispatch",
             Scenario::Dialects => "dialects",
             _ => "stalled",
         };
@@ -265,20 +267,8 @@ impl Bench<'_> {
                 self.args.rounds
             );
         }
-        if self.scenario == Scenario::Dispatch {
-            about = format!(
-                "{} open incidents, {} units, {} hospitals, {} dispatchers, {} s, median of {}",
-                fleet::INCIDENTS,
-                fleet::UNITS,
-                fleet::HOSPITALS,
-                fleet::DESKS,
-                self.args.seconds,
-                self.args.rounds
-            );
-        }
         match self.scenario {
             Scenario::Idle | Scenario::Connect | Scenario::Reads | Scenario::Upload => {}
-            Scenario::Dispatch => {}
             Scenario::Stalled => about.push_str(", as many stalled as reading"),
             _ => about.push_str(&format!(", {} in flight", load.window)),
         }
@@ -286,12 +276,8 @@ impl Bench<'_> {
             about.push_str(", fewer than asked for want of descriptors (see ulimit -n)");
         }
         let mut report = Report::new(name, about);
-        if matches!(self.scenario, Scenario::Reads | Scenario::Dispatch) {
-            let all = match self.scenario {
-                Scenario::Reads => self.reads(&load).await?,
-                _ => self.dispatch().await?,
-            };
-            for figures in all {
+        if self.scenario == Scenario::Reads {
+            for figures in self.reads(&load).await? {
                 report.add(figures, self.args.json).map_err(|fault| fault.to_string())?;
             }
             return report.print(self.args.json).map_err(|fault| fault.to_string());
@@ -314,23 +300,6 @@ impl Bench<'_> {
             Ok(all)
         };
         self.served(load, &[], read).await
-    }
-
-    /// All rounds of dispatch, on one ground.
-    async fn dispatch(&self) -> Result<Vec<Vec<Figure>>, String> {
-        let (ground, bound) = fleet::prepare(&self.folder())?;
-        let measuring = async {
-            let server = ground.serve(self.program, &self.args.with).await?;
-            let mut field = dispatch::take_the_field(&server, &ground, bound).await?;
-            let (mut all, time) = (Vec::new(), Duration::from_secs(self.args.seconds));
-            for _ in 0..self.args.rounds {
-                all.push(dispatch::round(&server, &ground, &mut field, time).await?);
-            }
-            Ok(all)
-        };
-        let outcome = measuring.await;
-        ground.clear();
-        outcome
     }
 
     /// A folder that is not there yet.

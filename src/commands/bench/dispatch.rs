@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -10,11 +11,12 @@ use serde::Deserialize;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::MissedTickBehavior;
 
+use crate::commands::bench::BenchArgs;
 use crate::commands::bench::client::{Client, Lost, Speaker, said};
-use crate::commands::bench::fleet::{Bound, DESKS, UNITS};
+use crate::commands::bench::fleet::{self, Bound, DESKS, HOSPITALS, INCIDENTS, UNITS};
 use crate::commands::bench::ground::{Ground, Server};
 use crate::commands::bench::meter::Stretch;
-use crate::commands::bench::report::{Figure, figure};
+use crate::commands::bench::report::{Figure, Report, figure};
 use crate::ids::UnitId;
 
 const BOARD: &str = "dispatch:board";
@@ -89,7 +91,7 @@ fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
 }
 
 /// The crews and the dispatchers, connected.
-pub struct Field {
+struct Field {
     crews: Vec<Speaker>,
     _reading: Vec<Task>,
     bound: Vec<Bound>,
@@ -108,7 +110,7 @@ async fn drain(mut client: Client) {
 ///
 /// # Errors
 /// A sentence when one of them is refused.
-pub async fn take_the_field(
+async fn take_the_field(
     server: &Server,
     ground: &Ground,
     bound: Vec<Bound>,
@@ -126,11 +128,38 @@ async fn desk(server: &Server, ground: &Ground, number: usize) -> Result<Client,
     Client::open(server.at, ground.token(UNITS + number), None).await
 }
 
+/// Measures on one ground, and prints.
+///
+/// # Errors
+/// A sentence when the server cannot be started or a socket is lost.
+pub async fn measure(args: &BenchArgs, program: &Path, folder: &Path) -> Result<(), String> {
+    let about = format!(
+        "{INCIDENTS} open incidents, {UNITS} units, {HOSPITALS} hospitals, {DESKS} dispatchers, \
+         {} s, median of {}",
+        args.seconds, args.rounds
+    );
+    let mut report = Report::new("dispatch", about);
+    let (ground, bound) = fleet::prepare(folder)?;
+    let time = Duration::from_secs(args.seconds);
+    let measuring = async {
+        let server = ground.serve(program, &args.with).await?;
+        let mut field = take_the_field(&server, &ground, bound).await?;
+        for _ in 0..args.rounds {
+            let figures = round(&server, &ground, &mut field, time).await?;
+            report.add(figures, args.json).map_err(|fault| fault.to_string())?;
+        }
+        report.print(args.json).map_err(|fault| fault.to_string())
+    };
+    let outcome = measuring.await;
+    ground.clear();
+    outcome
+}
+
 /// One round: a snapshot, positions, changes.
 ///
 /// # Errors
 /// A sentence when a socket is lost.
-pub async fn round(
+async fn round(
     server: &Server,
     ground: &Ground,
     field: &mut Field,

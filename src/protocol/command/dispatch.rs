@@ -32,13 +32,10 @@ pub struct IncidentCreate {
     pub description: String,
     #[serde(default)]
     pub address: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub patient: Option<PatientView>,
     /// When the call came in; now when absent.
-    #[schema(value_type = Option<String>)]
     pub received_at: Option<DeviceTime>,
     pub client_id: Option<String>,
 }
@@ -46,7 +43,6 @@ pub struct IncidentCreate {
 /// Change what is known of an incident; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentChange {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// Refused when the incident has moved on from it.
     pub version: Option<i64>,
@@ -57,12 +53,9 @@ pub struct IncidentChange {
     pub caller_phone: Option<String>,
     pub description: Option<String>,
     pub address: Option<String>,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub patient: Option<PatientView>,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     /// Free text; empty takes the destination back.
     pub hospital_destination: Option<String>,
@@ -72,18 +65,14 @@ pub struct IncidentChange {
 /// Order a unit to an incident; without a unit, the best one that fits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentAssign {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// `null` or absent: the first that `incident.recommend` says fits.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     /// What a unit must be capable of that the server picks.
     #[serde(default)]
     pub capabilities: Vec<String>,
     /// Whom the order names, beside those on shift; only with a unit.
-    #[schema(value_type = Option<String>)]
     pub paramedic: Option<UserId>,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     #[serde(default)]
     pub note: String,
@@ -108,9 +97,7 @@ pub struct IncidentRecommend {
 /// Let a unit go; the incident stays open.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentRelease {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     pub reason: String,
     pub version: Option<i64>,
@@ -120,12 +107,9 @@ pub struct IncidentRelease {
 /// Move a unit from one incident to another, in one step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentReassign {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     /// The incident it goes to.
-    #[schema(value_type = String)]
     pub to: IncidentId,
     pub reason: String,
     pub override_reason: Option<String>,
@@ -136,18 +120,14 @@ pub struct IncidentReassign {
 /// Say that a unit has come further; `CLOSED` puts it back in service.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentStep {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// One's own, or the only one, when absent.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub status: IncidentStatus,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     pub hospital_destination: Option<String>,
     pub patient_condition: Option<String>,
     /// When it happened by the device's clock; now when absent.
-    #[schema(value_type = Option<String>)]
     pub at: Option<DeviceTime>,
     pub version: Option<i64>,
     pub client_id: Option<String>,
@@ -156,7 +136,6 @@ pub struct IncidentStep {
 /// Close an incident, or cancel it before anyone arrived. All its units are free.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentEnd {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     #[serde(default)]
     pub reason: String,
@@ -167,10 +146,8 @@ pub struct IncidentEnd {
 /// Correct a wrong status, backwards too, or reopen an incident with `RECEIVED`. Logged.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentCorrect {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// Whose status it is; absent to reopen.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub status: IncidentStatus,
     pub reason: String,
@@ -181,9 +158,7 @@ pub struct IncidentCorrect {
 /// Say that an incident is a duplicate of another, or with `null` that it is none.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentLink {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = Option<String>)]
     pub duplicate_of: Option<IncidentId>,
     pub version: Option<i64>,
     pub client_id: Option<String>,
@@ -192,12 +167,9 @@ pub struct IncidentLink {
 /// Note a moment of the response that is no change of status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentMark {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub milestone: Milestone,
-    #[schema(value_type = Option<String>)]
     pub at: Option<DeviceTime>,
     pub client_id: Option<String>,
 }
@@ -205,7 +177,6 @@ pub struct IncidentMark {
 /// Add a remark to the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentNote {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     pub text: String,
     pub client_id: Option<String>,
@@ -214,10 +185,8 @@ pub struct IncidentNote {
 /// Give an incident a picture that one has uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentImage {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// A file one has uploaded whole and not sent.
-    #[schema(value_type = String)]
     pub attachment: AttachmentId,
     pub client_id: Option<String>,
 }
@@ -225,7 +194,6 @@ pub struct IncidentImage {
 /// Say that an order arrived, was seen, or is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct OrderAnswer {
-    #[schema(value_type = String)]
     pub order: OrderId,
     pub client_id: Option<String>,
 }
@@ -233,7 +201,6 @@ pub struct OrderAnswer {
 /// Decline an order, and say why.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct OrderDecline {
-    #[schema(value_type = String)]
     pub order: OrderId,
     pub reason: String,
     pub client_id: Option<String>,
@@ -244,14 +211,12 @@ pub struct OrderDecline {
 pub struct KeptChange {
     /// The device's own id of the change; a repeat is ignored.
     pub client_id: String,
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// The status that the unit came to …
     pub status: Option<IncidentStatus>,
     /// … or the moment to note.
     pub milestone: Option<Milestone>,
     /// When, by the device's clock.
-    #[schema(value_type = String)]
     pub at: DeviceTime,
 }
 
