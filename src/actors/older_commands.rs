@@ -118,7 +118,9 @@ fn read_to(
     };
     // The mark's own word for it names the same message, or there was nothing to mark.
     effect.events.retain(|event| event.body.is_native());
-    if receipt::is_shared_by(conn, who.user)? {
+    if receipt::is_shared_by(conn, who.user)?
+        && receipt_commands::are_told(conn, conversation, house)?
+    {
         effect.events.push(told(conversation, who.user, message));
     }
     Ok(effect)

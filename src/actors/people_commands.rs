@@ -56,7 +56,7 @@ fn change_profile(
     who: &Identity,
     change: &ProfileChange,
 ) -> Result<Effect, Fault> {
-    check_profile(change)?;
+    check(change)?;
     require(who, TopicKind::Inbox, Action::ChangeProfile, Relation::Oneself)?;
     let account = user::by_id(conn, who.user)?.ok_or_else(Refusal::not_found)?;
     let mut new = profile::of(conn, who.user)?;
@@ -82,7 +82,11 @@ fn change_profile(
     Ok(Effect::with_event(&view, event))
 }
 
-fn check_profile(change: &ProfileChange) -> Result<(), Refusal> {
+/// Checks what the database does not about a change of one's profile.
+///
+/// # Errors
+/// `bad_request` naming the field and the rule.
+pub fn check(change: &ProfileChange) -> Result<(), Refusal> {
     fits("data.status_message", change.status_message.as_deref(), MAX_STATUS_CHARS)?;
     fits("data.bio", change.bio.as_deref(), MAX_BIO_CHARS)?;
     fits("data.country", change.country.as_deref(), MAX_PLACE_CHARS)?;
@@ -154,7 +158,11 @@ fn change_settings(
     keep_settings(conn, who, &new)
 }
 
-fn check_settings(change: &SettingsChange) -> Result<(), Refusal> {
+/// Checks what the database does not about a change of one's client settings.
+///
+/// # Errors
+/// `bad_request` naming the field and the rule.
+pub fn check_settings(change: &SettingsChange) -> Result<(), Refusal> {
     let one_of = |text: &Option<String>, words: &[&str]| {
         text.as_deref().is_none_or(|text| words.contains(&text))
     };

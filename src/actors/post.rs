@@ -192,9 +192,12 @@ impl PostJob {
             if let Err(refusal) = slow_mode::waited(last, conversation.slow_mode_s, now) {
                 return Ok(Err(refusal));
             }
+        }
+        let flood = self.house.throttles.flood(self.who.user, conversation.id);
+        if flood.is_ok() {
             admitted.last = Some(now);
         }
-        Ok(self.house.throttles.flood(self.who.user, conversation.id))
+        Ok(flood)
     }
 
     /// A repeat of what is stored gets its first answer, however soon it comes.

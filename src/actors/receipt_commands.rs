@@ -37,7 +37,10 @@ fn check_seq(conn: &mut DbConn, conversation: &Conversation, seq: i64) -> Result
 }
 
 /// Whether the members of a conversation are told of each other's marks.
-fn are_told(conn: &mut DbConn, found: &Conversation, house: &House) -> Result<bool, StoreError> {
+///
+/// # Errors
+/// When the database failed.
+pub fn are_told(conn: &mut DbConn, found: &Conversation, house: &House) -> Result<bool, StoreError> {
     rows::is_at_most(conn, found.id, house.settings.receipts_members)
 }
 

@@ -308,16 +308,24 @@ pub async fn change(
 /// # Errors
 /// A refusal that names the field; `conflict` when another has it.
 pub async fn apply(state: &State, id: UserId, change: ProfileChange) -> Result<User, Refusal> {
-    let names = [("display_name", &change.display_name), ("first_name", &change.first_name)];
-    for (field, text) in names.into_iter().chain([("last_name", &change.last_name)]) {
-        profile::check_name(field, text.as_deref().unwrap_or_default())?;
-    }
-    profile::check_email(change.email.as_deref().unwrap_or_default())?;
-    profile::check_phone(change.phone.as_ref().and_then(Option::as_deref).unwrap_or_default())?;
+    check(&change)?;
     let write =
         move |conn: &mut _| user::change_profile(conn, id, change.clone()).map_err(profile::clash);
     let changed = state.house.lane.write(write).await?;
     // The next request finds the new name; what is open keeps the old one until it comes again.
     state.house.authenticator.forget(Whom::User(id));
     Ok(changed)
+}
+
+/// Checks what the database does not about a change of an account.
+///
+/// # Errors
+/// A refusal that names the field.
+pub fn check(change: &ProfileChange) -> Result<(), Refusal> {
+    let names = [("display_name", &change.display_name), ("first_name", &change.first_name)];
+    for (field, text) in names.into_iter().chain([("last_name", &change.last_name)]) {
+        profile::check_name(field, text.as_deref().unwrap_or_default())?;
+    }
+    profile::check_email(change.email.as_deref().unwrap_or_default())?;
+    profile::check_phone(change.phone.as_ref().and_then(Option::as_deref).unwrap_or_default())
 }

@@ -21,7 +21,7 @@ use crate::http::intake::{Fed, Wish, broken, discard};
 use crate::http::rest::path_id;
 use crate::http::state::State;
 use crate::ids::{AttachmentId, PartId};
-use crate::models::attachment::AttachmentRow;
+use crate::models::attachment::{self, AttachmentRow};
 use crate::models::attachment_part::{self, PartRow};
 use crate::objects::sniff;
 use crate::objects::store::ObjectError;
@@ -202,7 +202,15 @@ async fn forget(house: &House, part: PartId, key: &str) -> Result<(), Refusal> {
 async fn join(state: &State, row: AttachmentRow) -> Result<AttachmentRow, Refusal> {
     let id = row.id;
     let parts = state.house.lane.read(move |conn| Ok(attachment_part::whole(conn, id)?)).await?;
-    let Joined { size, sha256, head } = join_objects(&state.house, &row, &parts).await?;
+    // While another request joins them, or after it has, pieces are missing: hands off.
+    let here = parts.iter().filter_map(|part| part.size_bytes).sum::<i64>();
+    if here != row.size_bytes {
+        return joined_elsewhere(state, id).await;
+    }
+    let Joined { size, sha256, head } = match join_objects(&state.house, &row, &parts).await {
+        Err(refusal) if refusal.code == Code::NotFound => return joined_elsewhere(state, id).await,
+        joined => joined?,
+    };
     if i64::try_from(size) != Ok(row.size_bytes) {
         log::error!("pieces of an upload do not add up id={id} found={size}");
         return Err(Refusal::internal());
@@ -216,11 +224,33 @@ async fn join(state: &State, row: AttachmentRow) -> Result<AttachmentRow, Refusa
         discard(&state.house, id).await;
         return Err(refusal);
     }
-    let ready = state.intake.conclude(&state.house, &row, size, sha256, &head).await?;
+    let ready = match state.intake.conclude(&state.house, &row, size, sha256, &head).await {
+        Err(refusal) if refusal.code == Code::NotFound => {
+            // It was given up meanwhile; what was joined since has no row to be found by.
+            for key in [&row.object_key, &row.thumbnail_key()] {
+                state.house.objects.remove(key).await.map_err(broken)?;
+            }
+            return Err(refusal);
+        }
+        ready => ready?,
+    };
     for part in parts {
         forget(&state.house, part.id, &part.object_key).await?;
     }
     Ok(ready)
+}
+
+/// The row of an upload that another request joins.
+///
+/// # Errors
+/// `conflict` while it is at it, `not_found` once the upload was given up.
+async fn joined_elsewhere(state: &State, id: AttachmentId) -> Result<AttachmentRow, Refusal> {
+    let found = state.house.lane.read(move |conn| Ok(attachment::by_id(conn, id)?)).await?;
+    match found.filter(|row| row.doomed_at.is_none()) {
+        None => Err(Refusal::not_found()),
+        Some(row) if row.is_ready() => Ok(row),
+        Some(_) => Err(Refusal::new(Code::Conflict, "another request joins the pieces")),
+    }
 }
 
 struct Joined {

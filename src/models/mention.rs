@@ -11,8 +11,8 @@ use crate::models::store::{DbConn, on_engine};
 use crate::models::user;
 use crate::protocol::views::PersonView;
 
-/// Those members of a conversation whose username is one of `keys`, folded as
-/// [`user::name_key`] does, by id.
+/// Those members of a conversation with an active account whose username is one of `keys`, folded
+/// as [`user::name_key`] does, by id.
 pub fn members_called(
     conn: &mut DbConn,
     conversation: ConversationId,
@@ -21,7 +21,7 @@ pub fn members_called(
     let rows: Vec<(UserId, String, String)> = users::table
         .inner_join(memberships::table)
         .filter(memberships::conversation_id.eq(conversation))
-        .filter(users::username_key.eq_any(keys))
+        .filter(users::username_key.eq_any(keys).and(users::is_active.eq(true)))
         .order(users::id)
         .select((users::id, users::username, users::display_name))
         .load(conn)?;

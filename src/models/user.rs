@@ -111,7 +111,7 @@ impl NewUser {
 }
 
 /// What of a profile changes; `None` leaves a field as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     pub first_name: Option<String>,
     pub last_name: Option<String>,

@@ -177,6 +177,46 @@ async fn who_does_not_answer_in_time_has_missed_it_even_over_a_restart() {
 }
 
 #[tokio::test]
+async fn a_missed_call_waits_as_a_notification_on_all_devices() {
+    on_each_engine(&[("call_ring", "200ms")], async |server| {
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let mut ada_1 = ada.connects().await;
+        let (mut phone, mut desk) = (at_inbox(&bob).await, at_inbox(&bob).await);
+        let topic = direct(&mut ada_1, &bob).await;
+        let call = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        for device in [&mut phone, &mut desk] {
+            let told = device.hears("notification.new").await;
+            let missed = &told["data"]["notification"];
+            assert_eq!(
+                (&missed["type"], &missed["title"], &missed["priority"]),
+                (&json!("call_missed"), &json!("Missed voice call from ada"), &json!("high"))
+            );
+            assert_eq!(missed["data"]["call"], call["id"]);
+        }
+        // Whoever hangs up before anybody answered has let it be missed as well.
+        let second = ada_1.does("call.start", &topic, json!({"kind": "video"})).await;
+        ada_1.asks("call.end", None, json!({"call": second["id"]})).await;
+        let grown = phone.hears("notification.new").await;
+        assert_eq!(grown["data"]["notification"]["count"], 2, "one group");
+        assert_eq!(grown["data"]["notification"]["title"], "Missed video call from ada");
+        let none = json!({"types": {"call_missed": "off"}});
+        expect(&bob, 200, ("PATCH", "/api/v1/notifications/preferences"), Some(none)).await;
+        ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        phone.hears("call.missed").await;
+        phone.is_served().await;
+        assert!(phone.overheard("notification.new").is_empty(), "not wanted");
+        // A call that was declined was not missed.
+        let loud = json!({"types": {"call_missed": "loud"}});
+        expect(&bob, 200, ("PATCH", "/api/v1/notifications/preferences"), Some(loud)).await;
+        let last = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        asks(&mut phone, "call.decline", json!({"call": last["id"]})).await;
+        phone.is_served().await;
+        assert!(phone.overheard("notification.new").is_empty(), "declined");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_that_everyone_left_without_hanging_up_ends() {
     let settings = [("presence_grace", "50ms"), ("call_ring", "200ms")];
     on_each_engine(&settings, async |server| {

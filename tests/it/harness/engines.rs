@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::pg::PgConnection;
-use switchboard::models::store::{Store, StoreOptions};
+use switchboard::models::error::StoreError;
+use switchboard::models::store::{DbConn, Store, StoreOptions};
 
 /// Runs `story` on a fresh, migrated database of each engine.
 pub fn for_each_engine(story: impl Fn(&Store)) {
@@ -208,4 +209,10 @@ fn find_programs() -> Option<PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what must run")]
 pub fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
+}
+
+/// Runs statements that no function of the models makes: to bring about what a crash or another
+/// process leaves behind.
+pub fn execute(conn: &mut DbConn, statements: &str) -> Result<(), StoreError> {
+    Ok(conn.batch_execute(statements)?)
 }
