@@ -4,6 +4,7 @@
 use crate::actors::lane::Fault;
 use crate::actors::online::Online;
 use crate::actors::people_reads::shown;
+use crate::actors::pictures::open_path;
 use crate::actors::standing;
 use crate::auth::identity::Identity;
 use crate::ids::UserId;
@@ -27,6 +28,7 @@ pub fn seen_by(
     let standings = standing::to_many(conn, who.user, &ids)?;
     let mut profiles = profile::of_many(conn, &ids)?;
     let here = online.among(conn, &ids)?;
+    let pictures = profile::picture_keys(conn, &ids)?;
     for (id, face) in &mut faces {
         let (Some(standing), Some(profile)) = (standings.get(id), profiles.remove(id)) else {
             continue;
@@ -38,8 +40,10 @@ pub fn seen_by(
         if !is_own && !may_call {
             face.phone = None;
         }
+        // Their pages show no credential with a picture.
+        let open = pictures.get(id).map(|key| open_path(key));
         face.about = About {
-            avatar: profile.avatar.filter(|_| shown.photo),
+            avatar: open.or(profile.avatar).filter(|_| shown.photo),
             country: told(&profile.country),
             city: told(&profile.city),
             born: profile.date_of_birth.filter(|_| shown.details),

@@ -222,13 +222,14 @@ pub fn forward(
         Some(first) => (first, row.forward_sender),
         None => (row.id, row.sender_id),
     };
-    let ids: Vec<_> = author.into_iter().collect();
-    let sender = user::persons(conn, &ids)?.into_values().next();
+    let ids: Vec<_> = author.into_iter().chain([who.user]).collect();
+    let people = user::persons(conn, &ids)?;
+    let sender = author.and_then(|author| people.get(&author).cloned());
     let at = clock::now_naive();
     let post = NewPost {
         conversation: to.id,
         topic: to.topic_id,
-        sender: Some(person(who)),
+        sender: Some(people.get(&who.user).cloned().unwrap_or_else(|| person(who))),
         sender_name: None,
         client_id: None,
         message_type: row.message_type,

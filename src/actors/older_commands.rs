@@ -97,6 +97,23 @@ pub fn read_by(
     Ok(told(conversation, user, newest))
 }
 
+/// The word of older clients for a delivery mark: the newest message that it covers, if any.
+///
+/// # Errors
+/// When the database failed.
+pub fn delivered_to(
+    conn: &mut DbConn,
+    conversation: &Conversation,
+    user: UserId,
+    seq: i64,
+) -> Result<Option<Event>, StoreError> {
+    let newest = listing::newest_until(conn, conversation.id, seq)?;
+    Ok(newest.map(|message| {
+        let body = EventBody::Older(OlderEvent::Delivered { user, message });
+        Event { topic: conversation.topic(), seq: None, at: clock::now_naive(), body }
+    }))
+}
+
 /// Marks everything up to a message as read, and tells of it also when it was read before; a
 /// message that is not there is told of and marks nothing.
 fn read_to(

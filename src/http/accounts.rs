@@ -5,6 +5,9 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::actors::chat_commands::Effect;
+use crate::actors::effect_job;
+use crate::actors::people_commands;
 use crate::auth::password;
 use crate::clock;
 use crate::http::cookies;
@@ -20,6 +23,7 @@ use crate::http::sign_in::{self, Checked, SignedIn};
 use crate::http::state::State;
 use crate::ids::UserId;
 use crate::layer::contract::Whom;
+use crate::models::store::DbConn;
 use crate::models::user::{self, NewUser, ProfileChange, User};
 use crate::protocol::command::read_json;
 use crate::protocol::refusal::Refusal;
@@ -309,9 +313,18 @@ pub async fn change(
 /// A refusal that names the field; `conflict` when another has it.
 pub async fn apply(state: &State, id: UserId, change: ProfileChange) -> Result<User, Refusal> {
     check(&change)?;
+    let is_renamed = change.display_name.is_some();
     let write =
         move |conn: &mut _| user::change_profile(conn, id, change.clone()).map_err(profile::clash);
     let changed = state.house.lane.write(write).await?;
+    if is_renamed {
+        let tell = move |conn: &mut DbConn| {
+            let mut effect = Effect::quiet(&());
+            people_commands::tell_of(conn, id, &mut effect.events)?;
+            Ok(effect)
+        };
+        effect_job::write(&state.house, tell).await?;
+    }
     // The next request finds the new name; what is open keeps the old one until it comes again.
     state.house.authenticator.forget(Whom::User(id));
     Ok(changed)

@@ -26,7 +26,7 @@ use crate::models::attachment::{self, Arrived, AttachmentRow, NewAttachment};
 use crate::models::store::DbConn;
 use crate::objects::sniff;
 use crate::objects::store::{ObjectError, Objects, Writing};
-use crate::objects::thumbnail::{self, Picture};
+use crate::objects::thumbnail::{self, Picture, Small};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// Pieces of a body that may wait for the disk.
@@ -43,7 +43,9 @@ pub struct Intake {
     pub waiting_bytes: i64,
     types: Arc<[String]>,
     stall: Duration,
-    max_pixels: u64,
+    pub max_pixels: u64,
+    /// Largest picture of a person or a conversation.
+    pub avatar_bytes: u64,
 }
 
 /// A file somebody wants to upload.
@@ -60,14 +62,22 @@ pub struct Wish {
     pub max_bytes: u64,
     /// Types taken beside what the settings allow; empty is all of them.
     pub types: &'static [&'static str],
+    /// Of which pictures a small copy is made.
+    pub small: Small,
 }
 
-/// What a body brought.
-pub struct Brought {
+/// What the bytes of a file are.
+#[derive(Debug, Clone, Default)]
+pub struct Content {
     pub size: u64,
     pub sha256: String,
     /// Its first bytes.
     pub head: Vec<u8>,
+}
+
+/// What a body brought.
+pub struct Brought {
+    pub content: Content,
     /// Whether the client said all it had to say.
     pub is_whole: bool,
     writing: Writing,
@@ -127,6 +137,7 @@ impl Intake {
             types: config.attachment_types.clone().into(),
             stall: config.upload_stall,
             max_pixels: config.picture_max_pixels as u64,
+            avatar_bytes: config.avatar_max_size as u64,
         }
     }
 
@@ -218,21 +229,21 @@ impl Intake {
     ) -> Result<AttachmentRow, Refusal> {
         let check = |head: &[u8]| self.check_type(sniff::content_type(head), wish.types);
         let brought = fed.swallow(&house.objects, &row.object_key, check).await?;
-        let wanted = wish.sha256.as_ref().is_none_or(|wanted| *wanted == brought.sha256);
-        let refusal = if !brought.is_whole || brought.size == 0 {
+        let content = brought.content.clone();
+        let wanted = wish.sha256.as_ref().is_none_or(|wanted| *wanted == content.sha256);
+        let refusal = if !brought.is_whole || content.size == 0 {
             Some(Refusal::field("body", "a whole file of at least one byte"))
         } else if !wanted {
             Some(Refusal::field("sha256", "the checksum of what arrived"))
         } else {
-            check(&brought.head).err()
+            check(&content.head).err()
         };
         if let Some(refusal) = refusal {
             brought.drop_it().await;
             return Err(refusal);
         }
-        let (size, sha256, head) = (brought.size, brought.sha256.clone(), brought.head.clone());
         brought.keep().await?;
-        self.conclude(house, &row, size, sha256, &head).await
+        self.conclude(house, &row, content, wish.small).await
     }
 
     /// A body's bytes into the feed, until it ends, is too large or brings nothing for too long.
@@ -291,13 +302,13 @@ impl Intake {
         &self,
         house: &Arc<House>,
         row: &AttachmentRow,
-        size: u64,
-        sha256: String,
-        head: &[u8],
+        content: Content,
+        small: Small,
     ) -> Result<AttachmentRow, Refusal> {
-        let content_type = sniff::content_type(head).to_owned();
+        let Content { size, sha256, head } = content;
+        let content_type = sniff::content_type(&head).to_owned();
         let picture = match sniff::is_picture(&content_type) {
-            true => self.look(&house.objects, &row.object_key).await?,
+            true => self.look(&house.objects, &row.object_key, small).await?,
             false => None,
         };
         let side = |side: u32| i32::try_from(side).ok();
@@ -325,14 +336,19 @@ impl Intake {
     }
 
     /// Decoding takes processor and memory: a few at a time, off the workers.
-    async fn look(&self, objects: &Objects, key: &str) -> Result<Option<Picture>, Refusal> {
+    async fn look(
+        &self,
+        objects: &Objects,
+        key: &str,
+        small: Small,
+    ) -> Result<Option<Picture>, Refusal> {
         let painter = Arc::clone(&self.painters).acquire_owned().await;
         let painter = painter.map_err(|_| Refusal::unavailable(BUSY_RETRY_MS))?;
         let file = objects.file(key).await.map_err(broken)?;
         let max_pixels = self.max_pixels;
         let looking = tokio::task::spawn_blocking(move || {
             let _painter = painter;
-            thumbnail::look(file, max_pixels)
+            thumbnail::look(file, max_pixels, small)
         });
         // A decoder that panics has found a picture that is none.
         Ok(looking.await.unwrap_or_else(|fault| {
@@ -382,7 +398,8 @@ impl Fed {
                 return Err(broken(fault));
             }
         };
-        Ok(Brought { size, sha256: secret::hex(&hash.finalize()), head, is_whole, writing })
+        let content = Content { size, sha256: secret::hex(&hash.finalize()), head };
+        Ok(Brought { content, is_whole, writing })
     }
 }
 

@@ -43,6 +43,7 @@ pub mod paths;
 pub mod peer;
 pub mod people;
 pub mod profile;
+pub mod pictures;
 pub mod profiles;
 pub mod ranges;
 pub mod renewal;

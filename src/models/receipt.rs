@@ -51,22 +51,16 @@ pub fn reached(
         .filter(memberships::user_id.ne(but.unwrap_or(UserId(0))))
         .order(memberships::user_id)
         .limit(limit)
-        .select((
-            users::id,
-            users::username,
-            users::display_name,
-            memberships::delivered_at,
-            memberships::read_at,
-        ))
+        .select((user::NAMED, memberships::delivered_at, memberships::read_at))
         .into_boxed();
     query = match mark {
         Mark::Delivered => query.filter(memberships::delivered_seq.ge(seq)),
         Mark::Read => query.filter(memberships::read_seq.ge(seq)).filter(users::read_receipts),
     };
-    type Columns = (UserId, String, String, Option<NaiveDateTime>, Option<NaiveDateTime>);
+    type Columns = (user::Named, Option<NaiveDateTime>, Option<NaiveDateTime>);
     let rows: Vec<Columns> = query.load(conn)?;
-    let view = |(id, name, shown, delivered_at, read_at): Columns| ReceiptView {
-        user: user::named(id, name, shown),
+    let view = |(person, delivered_at, read_at): Columns| ReceiptView {
+        user: user::named(person),
         at: if mark == Mark::Read { read_at } else { delivered_at },
     };
     Ok(rows.into_iter().map(view).collect())

@@ -71,6 +71,8 @@ pub struct User {
     pub date_joined: NaiveDateTime,
     /// Tokens issued before this moment no longer count.
     pub credentials_changed_at: NaiveDateTime,
+    /// Where their picture is, when they show one.
+    pub avatar: Option<String>,
 }
 
 /// An account to make.
@@ -236,17 +238,44 @@ pub fn persons(
     Ok(rows.iter().map(|user| (user.id, person(user))).collect())
 }
 
-/// A person's view from the three columns it is made of.
-pub fn named(id: UserId, username: String, display_name: String) -> PersonView {
+/// The columns that a person's view is made of.
+pub type Named = (UserId, String, String, Option<String>);
+
+/// Those columns, to select.
+pub const NAMED: (users::id, users::username, users::display_name, users::avatar) =
+    (users::id, users::username, users::display_name, users::avatar);
+
+/// A person's view from the columns it is made of.
+pub fn named((id, username, display_name, avatar): Named) -> PersonView {
     let display_name = if display_name.is_empty() { username.clone() } else { display_name };
-    PersonView { id, username, display_name, profile: None }
+    PersonView { id, username, display_name, avatar, profile: None }
+}
+
+/// Where the pictures of these people are, of those who show one.
+pub fn avatars(conn: &mut DbConn, ids: &[UserId]) -> Result<HashMap<UserId, String>, StoreError> {
+    let rows: Vec<(UserId, Option<String>)> = users::table
+        .filter(users::id.eq_any(ids).and(users::avatar.is_not_null()))
+        .select((users::id, users::avatar))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(id, avatar)| Some((id, avatar?))).collect())
+}
+
+/// Sets which picture of someone is shown to all.
+pub fn show_avatar(conn: &mut DbConn, id: UserId, avatar: Option<&str>) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id)).set(users::avatar.eq(avatar)).execute(conn)?;
+    Ok(())
 }
 
 /// A user as others in a room see them.
 pub fn person(user: &User) -> PersonView {
     PersonView {
         profile: Some(Arc::new(profile(user))),
-        ..named(user.id, user.username.clone(), user.display_name.clone())
+        ..named((
+            user.id,
+            user.username.clone(),
+            user.display_name.clone(),
+            user.avatar.clone(),
+        ))
     }
 }
 
@@ -259,6 +288,7 @@ pub fn profile(user: &User) -> Profile {
         phone: user.phone.as_deref().map(Into::into),
         role: user.role.as_str().into(),
         title: user.title.as_str().into(),
+        avatar: user.avatar.as_deref().map(Into::into),
     }
 }
 

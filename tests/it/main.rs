@@ -36,6 +36,7 @@ mod model_talk;
 mod monitoring;
 mod notifications;
 mod owners;
+mod pictures;
 mod presence;
 mod privacy;
 mod replay;

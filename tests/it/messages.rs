@@ -434,13 +434,15 @@ async fn a_message_refused_as_flood_does_not_use_up_the_turn_of_slow_mode() {
     let long_ago = format!("UPDATE messages SET created_at = '2020-01-01 00:00:00' WHERE id = {id}");
     server.writes(move |conn| Ok(crate::harness::engines::execute(conn, &long_ago)?)).await;
     // Both wait for the writer, so that they fall into one transaction.
-    let (held, release) = std::sync::mpsc::channel::<()>();
-    let held = std::sync::Mutex::new(Some(release));
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(Some(held));
     let house = std::sync::Arc::clone(&server.house);
     let holding = tokio::spawn(async move {
         let wait = move |_: &mut _| {
-            let release = held.lock().unwrap().take();
-            drop(release.map(|release| release.recv_timeout(crate::harness::socket::PATIENCE)));
+            let held = held.lock().unwrap().take();
+            if let Some(held) = held {
+                held.recv_timeout(crate::harness::socket::PATIENCE).unwrap();
+            }
             Ok(())
         };
         house.lane.write(wait).await
@@ -450,7 +452,7 @@ async fn a_message_refused_as_flood_does_not_use_up_the_turn_of_slow_mode() {
         references.push(bob_1.sends("message.send", Some(&room), json!({"content": text})).await);
     }
     bob_1.is_served().await;
-    held.send(()).unwrap();
+    release.send(()).unwrap();
     holding.await.unwrap().unwrap();
     for reference in references {
         let refused = bob_1.answer_to(&reference).await;

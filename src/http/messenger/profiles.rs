@@ -72,6 +72,9 @@ impl OwnChange {
             changed.map_err(profile::clash)?;
         }
         let mut effect = Effect::quiet(&());
+        if self.account.display_name.is_some() {
+            people_commands::tell_of(conn, who.user, &mut effect.events)?;
+        }
         if self.profile != ProfileChange::default() {
             let change = PeopleCommand::ProfileChange(self.profile.clone());
             effect.events.extend(people_commands::perform(conn, who, &change)?.events);

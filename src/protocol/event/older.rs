@@ -13,6 +13,8 @@ pub enum OlderEvent {
     Seat { user: PersonView, taken: bool },
     /// Someone has read everything up to a message, or says so though they had before, or of none.
     Read { user: UserId, message: Option<MessageId> },
+    /// Everything up to a message has reached a device of someone.
+    Delivered { user: UserId, message: MessageId },
 }
 
 impl OlderEvent {
@@ -21,6 +23,7 @@ impl OlderEvent {
         match self {
             Self::Seat { .. } => "older.seat",
             Self::Read { .. } => "older.read",
+            Self::Delivered { .. } => "older.delivered",
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::{Connection, SimpleConnection};
+use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
 use switchboard::models::error::StoreError;
 use switchboard::models::store::{DbConn, Store, StoreOptions};
@@ -215,4 +216,17 @@ pub fn variable(name: &str) -> Option<std::ffi::OsString> {
 /// process leaves behind.
 pub fn execute(conn: &mut DbConn, statements: &str) -> Result<(), StoreError> {
     Ok(conn.batch_execute(statements)?)
+}
+
+/// The tables of a SQLite database with a foreign key to `users`.
+pub fn tables_naming_people(store: &Store) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+    let sql = "SELECT DISTINCT t.name AS name FROM sqlite_master t, pragma_foreign_key_list(t.name) k \
+               WHERE t.type = 'table' AND k.\"table\" = 'users' ORDER BY t.name";
+    let rows: Vec<Named> = store.read(|conn| Ok(diesel::sql_query(sql).load(conn)?)).unwrap();
+    rows.into_iter().map(|row| row.name).collect()
 }
