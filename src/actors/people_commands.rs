@@ -108,11 +108,7 @@ pub fn keep_profile(conn: &mut DbConn, account: &User, new: Profile) -> Result<E
 ///
 /// # Errors
 /// When the database failed.
-pub fn tell_of(
-    conn: &mut DbConn,
-    user: UserId,
-    events: &mut Vec<Event>,
-) -> Result<(), StoreError> {
+pub fn tell_of(conn: &mut DbConn, user: UserId, events: &mut Vec<Event>) -> Result<(), StoreError> {
     let Some(person) = user::persons(conn, &[user])?.remove(&user) else { return Ok(()) };
     let at = clock::now_naive();
     for topic in people::in_sight_of(conn, user, IN_SIGHT_MAX)? {

@@ -22,7 +22,6 @@ use crate::models::user;
 use crate::protocol::event::EventBody;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
-use crate::protocol::views::ConversationKind;
 
 /// What keeps the picture of a conversation.
 fn of_conversation(home: ConversationId) -> String {
@@ -79,21 +78,17 @@ pub fn portray_oneself(
     people_commands::keep_profile(conn, &account, new)
 }
 
-/// A conversation whose picture `who` may set.
+/// A conversation whose picture `who` may set; of a direct one nobody, for it shows the other.
 ///
 /// # Errors
-/// The policy's refusal, `bad_request` for a direct one, or a fault.
+/// The policy's refusal, or a fault.
 pub fn may_portray(
     conn: &mut DbConn,
     who: &Identity,
     topic: &Topic,
 ) -> Result<Conversation, Fault> {
     let (admission, _grant) = admit_for(conn, who, topic, Action::ChangeConversation)?;
-    let home = admission.conversation()?;
-    if home.kind == ConversationKind::Direct {
-        return Err(Refusal::field("topic", "a conversation that is not direct").into());
-    }
-    Ok(home.clone())
+    Ok(admission.conversation()?.clone())
 }
 
 /// Gives a conversation the picture of an uploaded file, or none.

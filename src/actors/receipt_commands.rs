@@ -41,7 +41,11 @@ fn check_seq(conn: &mut DbConn, conversation: &Conversation, seq: i64) -> Result
 ///
 /// # Errors
 /// When the database failed.
-pub fn are_told(conn: &mut DbConn, found: &Conversation, house: &House) -> Result<bool, StoreError> {
+pub fn are_told(
+    conn: &mut DbConn,
+    found: &Conversation,
+    house: &House,
+) -> Result<bool, StoreError> {
     rows::is_at_most(conn, found.id, house.settings.receipts_members)
 }
 

@@ -166,7 +166,9 @@ pub fn finish(conn: &mut DbConn, erasure: &Erasure, at: NaiveDateTime) -> Result
     // What they had uploaded and not sent, and their picture, are for nobody any more.
     let unsent = attachments::table
         .filter(attachments::uploader_id.eq(user).and(attachments::message_id.is_null()))
-        .filter(attachments::holder.is_null().or(attachments::holder.eq(profile::picture_holder(user))))
+        .filter(
+            attachments::holder.is_null().or(attachments::holder.eq(profile::picture_holder(user))),
+        )
         .filter(attachments::doomed_at.is_null());
     diesel::update(unsent).set(attachments::doomed_at.eq(at)).execute(conn)?;
     let own = [Topic::Inbox(user).to_string(), Topic::Dashboard(user).to_string()];

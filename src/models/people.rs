@@ -61,11 +61,7 @@ pub fn faces(
 
 /// The topics on which others have someone in sight: up to `limit` conversations, last written to
 /// first, and as many inboxes of those whose contact they are.
-pub fn in_sight_of(
-    conn: &mut DbConn,
-    user: UserId,
-    limit: i64,
-) -> Result<Vec<Topic>, StoreError> {
+pub fn in_sight_of(conn: &mut DbConn, user: UserId, limit: i64) -> Result<Vec<Topic>, StoreError> {
     let homes: Vec<Conversation> = memberships::table
         .inner_join(conversations::table)
         .filter(memberships::user_id.eq(user))

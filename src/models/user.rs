@@ -270,12 +270,7 @@ pub fn show_avatar(conn: &mut DbConn, id: UserId, avatar: Option<&str>) -> Resul
 pub fn person(user: &User) -> PersonView {
     PersonView {
         profile: Some(Arc::new(profile(user))),
-        ..named((
-            user.id,
-            user.username.clone(),
-            user.display_name.clone(),
-            user.avatar.clone(),
-        ))
+        ..named((user.id, user.username.clone(), user.display_name.clone(), user.avatar.clone()))
     }
 }
 

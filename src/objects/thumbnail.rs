@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn what_is_transparent_stays_so() {
         let clear: DynamicImage = RgbaImage::from_pixel(500, 500, Rgba([1, 2, 3, 0])).into();
-        let picture = look(file(&encoded(&clear, ImageFormat::Png)), 1_000_000, Small::OfLarge).unwrap();
+        let picture =
+            look(file(&encoded(&clear, ImageFormat::Png)), 1_000_000, Small::OfLarge).unwrap();
         let thumbnail = picture.thumbnail.unwrap();
         assert_eq!(thumbnail.content_type, "image/png");
         let small = image::load_from_memory(&thumbnail.bytes).unwrap().into_rgba8();
@@ -149,7 +150,9 @@ mod tests {
 
     #[test]
     fn a_small_picture_is_its_own_thumbnail() {
-        let picture = look(file(&encoded(&opaque(320, 20), ImageFormat::Png)), 1_000_000, Small::OfLarge).unwrap();
+        let picture =
+            look(file(&encoded(&opaque(320, 20), ImageFormat::Png)), 1_000_000, Small::OfLarge)
+                .unwrap();
         assert_eq!(picture, Picture { width: 320, height: 20, thumbnail: None });
         let bytes = encoded(&opaque(320, 20), ImageFormat::Png);
         let copied = look(file(&bytes), 1_000_000, Small::OfAll).unwrap().thumbnail.unwrap();

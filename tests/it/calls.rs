@@ -193,25 +193,37 @@ async fn a_missed_call_waits_as_a_notification_on_all_devices() {
             );
             assert_eq!(missed["data"]["call"], call["id"]);
         }
-        // Whoever hangs up before anybody answered has let it be missed as well.
-        let second = ada_1.does("call.start", &topic, json!({"kind": "video"})).await;
-        ada_1.asks("call.end", None, json!({"call": second["id"]})).await;
+        ada_1.does("call.start", &topic, json!({"kind": "video"})).await;
         let grown = phone.hears("notification.new").await;
         assert_eq!(grown["data"]["notification"]["count"], 2, "one group");
         assert_eq!(grown["data"]["notification"]["title"], "Missed video call from ada");
         let none = json!({"types": {"call_missed": "off"}});
         expect(&bob, 200, ("PATCH", "/api/v1/notifications/preferences"), Some(none)).await;
-        ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
-        phone.hears("call.missed").await;
+        let third = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        let is_third = |frame: &Value| {
+            frame["type"] == "call.missed" && frame["data"]["call"]["id"] == third["id"]
+        };
+        phone.hears_that("the third is missed", is_third).await;
         phone.is_served().await;
         assert!(phone.overheard("notification.new").is_empty(), "not wanted");
-        // A call that was declined was not missed.
-        let loud = json!({"types": {"call_missed": "loud"}});
-        expect(&bob, 200, ("PATCH", "/api/v1/notifications/preferences"), Some(loud)).await;
-        let last = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
-        asks(&mut phone, "call.decline", json!({"call": last["id"]})).await;
-        phone.is_served().await;
-        assert!(phone.overheard("notification.new").is_empty(), "declined");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_is_missed_when_its_caller_gives_up_and_not_when_it_was_declined() {
+    on_each_engine(&[], async |server| {
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let (mut ada_1, mut phone) = (ada.connects().await, at_inbox(&bob).await);
+        let topic = direct(&mut ada_1, &bob).await;
+        let declined = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        asks(&mut phone, "call.decline", json!({"call": declined["id"]})).await;
+        let given_up = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        asks(&mut ada_1, "call.end", json!({"call": given_up["id"]})).await;
+        let told = phone.hears("notification.new").await;
+        let missed = &told["data"]["notification"];
+        assert_eq!((&missed["type"], &missed["count"]), (&json!("call_missed"), &json!(1)));
+        assert_eq!(missed["data"]["call"], given_up["id"]);
     })
     .await;
 }

@@ -194,7 +194,9 @@ async fn the_last_admin_stays_and_another_can_be_erased_by_them() {
 
 #[tokio::test]
 async fn what_one_did_with_messages_and_what_waits_for_one_is_in_ones_export_too() {
-    on_each_engine(&[], async |server| {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().join("files").display());
+    on_each_engine(&[("attachments_url", &url)], async |server| {
         let (ada, bob) = (server.person("ada").await, server.person("bob").await);
         let (mut ada_1, mut bob_1) = (ada.connects().await, bob.connects().await);
         let room = ada_1.opens_room("team", &[&bob]).await;
@@ -232,8 +234,7 @@ async fn what_one_did_with_messages_and_what_waits_for_one_is_in_ones_export_too
         assert_eq!(all["notifications"][0]["type"], "mention");
         assert_eq!(all["notification_preferences"]["types"], json!({"invite": "off"}));
         assert_eq!(all["calls"][0]["id"], begun["id"]);
-        let whole =
-            expect(&bob, 200, ("GET", "/api/v1/conversations/team/export"), None).await;
+        let whole = expect(&bob, 200, ("GET", "/api/v1/conversations/team/export"), None).await;
         assert_eq!(whole["calls"][0]["id"], begun["id"]);
         assert_eq!(whole["messages"][1]["reactions"][0]["count"], 1);
         assert_eq!(whole["complete"], true);

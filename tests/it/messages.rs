@@ -431,7 +431,8 @@ async fn a_message_refused_as_flood_does_not_use_up_the_turn_of_slow_mode() {
     let said = bob_1.says(&room, "once").await;
     ada_1.does("conversation.change", &room, json!({"slow_mode_s": 60})).await;
     let id = said["id"].as_str().unwrap().to_owned();
-    let long_ago = format!("UPDATE messages SET created_at = '2020-01-01 00:00:00' WHERE id = {id}");
+    let long_ago =
+        format!("UPDATE messages SET created_at = '2020-01-01 00:00:00' WHERE id = {id}");
     server.writes(move |conn| Ok(crate::harness::engines::execute(conn, &long_ago)?)).await;
     // Both wait for the writer, so that they fall into one transaction.
     let (release, held) = std::sync::mpsc::channel::<()>();

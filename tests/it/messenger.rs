@@ -603,6 +603,7 @@ async fn a_request_changes_all_it_names_or_nothing() {
     assert_eq!(rest.get(200, &contact).await["nickname"], made["nickname"]);
     let both = rest.patch(200, &contact, json!({"nickname": "B", "is_blocked": true})).await;
     assert_eq!((&both["nickname"], &both["is_blocked"]), (&json!("B"), &json!(true)));
+    rest.patch(200, &contact, json!({"is_blocked": false})).await;
 
     rest.patch(200, "/api/auth/profile/me/", json!({"phone_number": "+15550100"})).await;
     let other = Rest::bearer(&bob);

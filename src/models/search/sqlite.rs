@@ -63,8 +63,7 @@ fn expression(query: &Query) -> String {
 
 /// The same within conversations.
 fn crossed(query: &Query, homes: &[ConversationId]) -> String {
-    let named: Vec<String> =
-        homes.iter().map(|home| format!("\"{}\"", home_word(*home))).collect();
+    let named: Vec<String> = homes.iter().map(|home| format!("\"{}\"", home_word(*home))).collect();
     format!("{} AND ({})", expression(query), named.join(" OR "))
 }
 

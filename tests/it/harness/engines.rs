@@ -9,8 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use diesel::connection::{Connection, SimpleConnection};
 use diesel::RunQueryDsl;
+use diesel::connection::{Connection, SimpleConnection};
 use diesel::pg::PgConnection;
 use switchboard::models::error::StoreError;
 use switchboard::models::store::{DbConn, Store, StoreOptions};
