@@ -324,6 +324,15 @@ settings! {
     device_ahead: Duration = "2m", duration("0s", "1d");
     /// How long ago something may have happened that a device tells late.
     device_behind: Duration = "24h", duration("1s", "30d");
+    /// Most pictures of one incident.
+    incident_images: usize = "20", count(1..=200);
+    /// Largest picture of an incident, from its crew or the public.
+    incident_image_max_size: usize = "5MiB", size(1024..=1 << 30);
+    /// Calls for help by the public form that one address may send within `PUBLIC_FORM_WINDOW`, and
+    /// five times as many pictures by themselves; 0 is unlimited.
+    public_forms: u32 = "10", rate();
+    /// The window of `PUBLIC_FORMS`.
+    public_form_window: Duration = "10m", duration("10ms", "1d");
     /// Time between looks at the deadlines of dispatch.
     dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
 

@@ -4,11 +4,13 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby, members,
-    messages, messenger, middleware, openapi, operations, pages, pictures, profiles, reports,
-    search, sessions, talk, tokens, upgrade,
+    accounts, calls, chat, classroom, contacts, departure, diagnostics, dispatch, invites, lobby,
+    members, messages, messenger, middleware, openapi, operations, pages, pictures, profiles,
+    reports, search, sessions, talk, tokens, upgrade,
 };
-use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
+use crate::http::{
+    dashboard, member_talks, monitoring, notifications, request_form, service_tokens,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,9 @@ pub const ROUTES: &[&[Route]] = &[
     NOTIFICATIONS,
     FIGURES,
     LOBBY,
+    dispatch::READS,
+    dispatch::doors::ROUTES,
+    request_form::ROUTES,
     messenger::ROUTES,
     classroom::ROUTES,
 ];
@@ -318,6 +323,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     crate::http::attachments::configure(cfg);
     crate::http::events::configure(cfg);
     crate::http::docs_page::configure(cfg);
+    dispatch::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
     pages::configure(cfg);

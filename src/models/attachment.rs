@@ -15,6 +15,9 @@ use crate::models::schema::attachments;
 use crate::models::store::DbConn;
 use crate::protocol::views::attachment::{AttachmentView, UploadView};
 
+/// How the holders of incidents' pictures begin; what they hold is never public.
+pub const INCIDENT_HOLDER: &str = "incident:";
+
 /// A row of `attachments`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = attachments)]
@@ -138,13 +141,14 @@ pub fn by_id(conn: &mut DbConn, id: AttachmentId) -> Result<Option<AttachmentRow
     Ok(found.first(conn).optional()?)
 }
 
-/// The ready file that `holder` keeps under this key.
+/// The ready file under this key that is held for the public. Pictures of incidents are not.
 ///
 /// # Errors
 /// Those of the database.
 pub fn held_by_key(conn: &mut DbConn, key: &str) -> Result<Option<AttachmentRow>, StoreError> {
     Ok(attachments::table
-        .filter(attachments::object_key.eq(key).and(attachments::holder.is_not_null()))
+        .filter(attachments::object_key.eq(key))
+        .filter(attachments::holder.not_like(format!("{INCIDENT_HOLDER}%")))
         .filter(attachments::ready_at.is_not_null().and(attachments::doomed_at.is_null()))
         .select(AttachmentRow::as_select())
         .first(conn)

@@ -94,6 +94,8 @@ pub mod twin;
 pub mod lifecycle;
 
 pub mod incident;
+pub mod incident_image;
+pub mod incident_list;
 
 pub mod incident_views;
 
@@ -110,5 +112,6 @@ pub mod timeline;
 pub mod mayday;
 
 pub mod par;
+pub mod patient_log;
 
 pub mod etimes;

@@ -295,6 +295,49 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<OrderView>, Stor
     Ok(rows.into_iter().map(view).collect())
 }
 
+/// Which orders [`ids`] lists; what is absent does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub incident: Option<IncidentId>,
+    /// None of other units, when given.
+    pub units: Option<Vec<UnitId>>,
+    /// Whether they still bind their unit.
+    pub open: Option<bool>,
+    /// Those given before this one.
+    pub before: Option<OrderId>,
+}
+
+/// The ids of up to `limit` such orders, newest first.
+pub fn ids(conn: &mut DbConn, wanted: &Wanted, limit: i64) -> Result<Vec<OrderId>, StoreError> {
+    let mut query =
+        orders::table.order(orders::id.desc()).limit(limit).select(orders::id).into_boxed();
+    if let Some(incident) = wanted.incident {
+        query = query.filter(orders::incident_id.eq(incident));
+    }
+    if let Some(units) = &wanted.units {
+        query = query.filter(orders::unit_id.eq_any(units));
+    }
+    match wanted.open {
+        Some(true) => query = query.filter(orders::ended_at.is_null()),
+        Some(false) => query = query.filter(orders::ended_at.is_not_null()),
+        None => {}
+    }
+    if let Some(before) = wanted.before {
+        query = query.filter(orders::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// The units and incidents of the open orders that name someone.
+pub fn all_naming(
+    conn: &mut DbConn,
+    user: UserId,
+) -> Result<Vec<(UnitId, IncidentId)>, StoreError> {
+    let open = orders::table.filter(orders::paramedic_id.eq(user));
+    let open = open.filter(orders::ended_at.is_null()).order(orders::id);
+    Ok(open.select((orders::unit_id, orders::incident_id)).load(conn)?)
+}
+
 /// The order that names someone, while it binds its unit.
 pub fn naming(conn: &mut DbConn, user: UserId) -> Result<Option<Order>, StoreError> {
     let open = orders::table.filter(orders::paramedic_id.eq(user));

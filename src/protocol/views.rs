@@ -7,6 +7,7 @@ pub mod attachment;
 pub mod call;
 pub mod dashboard;
 pub mod dispatch;
+pub mod dispatch_pages;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;

@@ -144,7 +144,7 @@ async fn whoever_hides_their_picture_or_shuts_someone_out_shows_it_to_them_no_mo
         assert_eq!(anonymous.status(), 401);
 
         let block = format!("/api/v1/contacts/{}/block", bob.id);
-        expect(&ada, 200, ("PUT", &block), None).await;
+        expect(&ada, 200, ("POST", &block), None).await;
         assert_eq!(bob.finds(&path).await, 404, "shut out");
         expect(&ada, 200, ("DELETE", &block), None).await;
         assert_eq!(bob.finds(&path).await, 200);

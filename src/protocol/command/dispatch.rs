@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::ids::{HospitalId, IncidentId, OrderId, UnitId, UserId};
+use crate::ids::{AttachmentId, HospitalId, IncidentId, OrderId, UnitId, UserId};
 use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, MaydayAcknowledge, MaydayEnd, MaydayRaise,
     ParCheck, ParSet, ShiftEnd, ShiftRest, ShiftStart, UnitSave, UnitSetStatus,
@@ -195,6 +195,17 @@ pub struct IncidentNote {
     pub client_id: Option<String>,
 }
 
+/// Give an incident a picture that one has uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct IncidentImage {
+    #[schema(value_type = String)]
+    pub incident: IncidentId,
+    /// A file one has uploaded whole and not sent.
+    #[schema(value_type = String)]
+    pub attachment: AttachmentId,
+    pub client_id: Option<String>,
+}
+
 /// Say that an order arrived, was seen, or is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct OrderAnswer {
@@ -278,6 +289,7 @@ dispatch_commands! {
     IncidentLink(IncidentLink) = "incident.link";
     IncidentMark(IncidentMark) = "incident.mark";
     IncidentNote(IncidentNote) = "incident.note";
+    IncidentImage(IncidentImage) = "incident.image";
     OrderReceived(OrderAnswer) = "order.received";
     OrderSeen(OrderAnswer) = "order.seen";
     OrderAccept(OrderAnswer) = "order.accept";
@@ -313,6 +325,7 @@ impl DispatchCommand {
             Self::IncidentLink(data) => data.client_id.as_deref(),
             Self::IncidentMark(data) => data.client_id.as_deref(),
             Self::IncidentNote(data) => data.client_id.as_deref(),
+            Self::IncidentImage(data) => data.client_id.as_deref(),
             Self::OrderReceived(data) | Self::OrderSeen(data) | Self::OrderAccept(data) => {
                 data.client_id.as_deref()
             }
