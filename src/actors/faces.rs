@@ -1,5 +1,7 @@
 //! People as clients of older systems are shown them: all that the older shapes have room for, less
-//! what each hides from the one who looks.
+//! what each hides from the one who looks. And senders, with the picture they have now.
+
+use std::collections::BTreeSet;
 
 use crate::actors::lane::Fault;
 use crate::actors::online::Online;
@@ -8,6 +10,9 @@ use crate::actors::pictures::open_path;
 use crate::actors::standing;
 use crate::auth::identity::Identity;
 use crate::ids::UserId;
+use crate::models::error::StoreError;
+use crate::models::message::NewPost;
+use crate::models::named;
 use crate::models::people;
 use crate::models::profile;
 use crate::models::store::DbConn;
@@ -62,4 +67,21 @@ pub fn seen_by(
         };
     }
     Ok(faces)
+}
+
+/// Shows the senders of posts with the picture they have now: a socket is open for long.
+///
+/// # Errors
+/// When the database failed.
+pub fn renew(conn: &mut DbConn, posts: &mut [NewPost]) -> Result<(), StoreError> {
+    let senders: BTreeSet<UserId> = posts.iter().filter_map(NewPost::sender_id).collect();
+    if senders.is_empty() {
+        return Ok(());
+    }
+    let senders: Vec<UserId> = senders.into_iter().collect();
+    let avatars = named::avatars(conn, &senders)?;
+    for sender in posts.iter_mut().filter_map(|post| post.sender.as_mut()) {
+        sender.avatar = avatars.get(&sender.id).cloned();
+    }
+    Ok(())
 }

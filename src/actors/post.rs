@@ -1,7 +1,7 @@
 //! Posting messages: the busiest command, stored in batches.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 
 use crate::actors::attachments;
 use crate::actors::authorize::{self, Admission};
+use crate::actors::faces;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
@@ -24,7 +25,6 @@ use crate::models::error::StoreError;
 use crate::models::mention as rows;
 use crate::models::message::{self, NewPost, Posted};
 use crate::models::store::DbConn;
-use crate::models::user;
 use crate::protocol::command::MessageSend;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::frame;
@@ -338,7 +338,7 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
             Err(Fault::Store(fault)) => return Err(fault),
         }
     }
-    show_newest_faces(conn, &mut rows)?;
+    faces::renew(conn, &mut rows)?;
     let mut stored = message::post_many(conn, &rows)?;
     for (index, stored) in accepted.iter().zip(&mut stored) {
         attachments::attach(conn, &posts[*index].send, stored)?;
@@ -355,20 +355,6 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
         if let (true, Some(Ok(stored))) = (Some(order) == last, &mut post.outcome) {
             stored.notices = std::mem::take(&mut notices);
         }
-    }
-    Ok(())
-}
-
-/// A socket is open for long: its person may have another picture by now.
-fn show_newest_faces(conn: &mut DbConn, rows: &mut [NewPost]) -> Result<(), StoreError> {
-    let senders: BTreeSet<UserId> = rows.iter().filter_map(NewPost::sender_id).collect();
-    if senders.is_empty() {
-        return Ok(());
-    }
-    let senders: Vec<UserId> = senders.into_iter().collect();
-    let avatars = user::avatars(conn, &senders)?;
-    for sender in rows.iter_mut().filter_map(|row| row.sender.as_mut()) {
-        sender.avatar = avatars.get(&sender.id).cloned();
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! The work goes on in a task of its own, fed by the request: a client that goes away ends the feed
 //! and not the work, which then cleans up or keeps what is of use.
 
+pub mod fed;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +13,20 @@ use actix_web::rt;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use log::{error, warn};
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
-use crate::auth::secret;
 use crate::clock;
 use crate::config::Config;
 use crate::http::file_names::{file_name, new_key};
+use crate::http::intake::fed::{Content, Fed, Feed};
 use crate::ids::{AttachmentId, UserId};
 use crate::models::attachment::{self, Arrived, AttachmentRow, NewAttachment};
 use crate::models::store::DbConn;
 use crate::objects::sniff;
-use crate::objects::store::{ObjectError, Objects, Writing};
+use crate::objects::store::{ObjectError, Objects};
 use crate::objects::thumbnail::{self, Picture, Small};
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -66,46 +67,6 @@ pub struct Wish {
     pub types: &'static [&'static str],
     /// Of which pictures a small copy is made.
     pub small: Small,
-}
-
-/// What the bytes of a file are.
-#[derive(Debug, Clone, Default)]
-pub struct Content {
-    pub size: u64,
-    pub sha256: String,
-    /// Its first bytes.
-    pub head: Vec<u8>,
-}
-
-/// What a body brought.
-pub struct Brought {
-    pub content: Content,
-    /// Whether the client said all it had to say.
-    pub is_whole: bool,
-    writing: Writing,
-}
-
-impl Brought {
-    /// Makes the object be there.
-    ///
-    /// # Errors
-    /// `unavailable` or `internal` when it cannot.
-    pub async fn keep(self) -> Result<(), Refusal> {
-        self.writing.finish().await.map_err(broken)
-    }
-
-    /// Gives it up.
-    pub async fn drop_it(self) {
-        if let Err(fault) = self.writing.abort().await {
-            warn!("the beginning of an upload was not removed cause={fault}");
-        }
-    }
-}
-
-/// What happens to a body on its way.
-enum Feed {
-    Bytes(Bytes),
-    End,
 }
 
 /// What a client is told when the store fails; the cause is for the log.
@@ -301,7 +262,7 @@ impl Intake {
         F: Future<Output = Result<T, Refusal>> + 'static,
     {
         let (feed, fed) = mpsc::channel(FEED);
-        let working = rt::spawn(async move { work(Fed(fed)).await });
+        let working = rt::spawn(async move { work(Fed::new(fed)).await });
         let pumped = self.pump(body, feed, limit).await;
         (pumped, working.await.unwrap_or_else(|_| Err(Refusal::internal())))
     }
@@ -367,51 +328,6 @@ impl Intake {
             error!("a picture could not be looked at cause={fault}");
             None
         }))
-    }
-}
-
-/// The receiving end of a body.
-pub struct Fed(Receiver<Feed>);
-
-impl Fed {
-    /// Writes the body into a new object, which is not there before it is kept. `check` sees the
-    /// first bytes once there are enough.
-    ///
-    /// # Errors
-    /// When it cannot be written, or `check` refuses; then nothing is left of it.
-    pub async fn swallow(
-        mut self,
-        objects: &Objects,
-        key: &str,
-        check: impl Fn(&[u8]) -> Result<(), Refusal>,
-    ) -> Result<Brought, Refusal> {
-        let mut writing = objects.begin(key).await.map_err(broken)?;
-        let (mut hash, mut size, mut head) = (Sha256::new(), 0_u64, Vec::new());
-        let is_whole = loop {
-            let bytes = match self.0.recv().await {
-                Some(Feed::Bytes(bytes)) => bytes,
-                Some(Feed::End) => break true,
-                None => break false,
-            };
-            hash.update(&bytes);
-            size += bytes.len() as u64;
-            let missing = sniff::HEAD_BYTES - head.len();
-            if missing > 0 {
-                head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
-                if head.len() == sniff::HEAD_BYTES
-                    && let Err(refusal) = check(&head)
-                {
-                    drop(writing.abort().await);
-                    return Err(refusal);
-                }
-            }
-            if let Err(fault) = writing.write(bytes).await {
-                drop(writing.abort().await);
-                return Err(broken(fault));
-            }
-        };
-        let content = Content { size, sha256: secret::hex(&hash.finalize()), head };
-        Ok(Brought { content, is_whole, writing })
     }
 }
 

@@ -9,10 +9,10 @@ use diesel::prelude::*;
 
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::receipt;
 use crate::models::schema::{attachments, profiles, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::user;
 use crate::protocol::views::people::PrivacyView;
 
 /// Begins the name of what keeps the file of a person's picture.
@@ -139,7 +139,7 @@ pub fn save(conn: &mut DbConn, profile: &Profile, at: NaiveDateTime) -> Result<(
             profiles::updated_at.eq(at),
         ))
         .execute(conn)?;
-    user::show_avatar(conn, profile.user_id, profile.shown_avatar())?;
+    named::show_avatar(conn, profile.user_id, profile.shown_avatar())?;
     receipt::share(conn, profile.user_id, profile.show_read_receipts)
 }
 

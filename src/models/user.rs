@@ -15,6 +15,7 @@ use crate::auth::identity::Role;
 use crate::clock;
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::schema::users;
 use crate::models::store::{DbConn, on_engine};
 use crate::protocol::views::{AccountView, PersonView, Profile};
@@ -238,39 +239,16 @@ pub fn persons(
     Ok(rows.iter().map(|user| (user.id, person(user))).collect())
 }
 
-/// The columns that a person's view is made of.
-pub type Named = (UserId, String, String, Option<String>);
-
-/// Those columns, to select.
-pub const NAMED: (users::id, users::username, users::display_name, users::avatar) =
-    (users::id, users::username, users::display_name, users::avatar);
-
-/// A person's view from the columns it is made of.
-pub fn named((id, username, display_name, avatar): Named) -> PersonView {
-    let display_name = if display_name.is_empty() { username.clone() } else { display_name };
-    PersonView { id, username, display_name, avatar, profile: None }
-}
-
-/// Where the pictures of these people are, of those who show one.
-pub fn avatars(conn: &mut DbConn, ids: &[UserId]) -> Result<HashMap<UserId, String>, StoreError> {
-    let rows: Vec<(UserId, Option<String>)> = users::table
-        .filter(users::id.eq_any(ids).and(users::avatar.is_not_null()))
-        .select((users::id, users::avatar))
-        .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(id, avatar)| Some((id, avatar?))).collect())
-}
-
-/// Sets which picture of someone is shown to all.
-pub fn show_avatar(conn: &mut DbConn, id: UserId, avatar: Option<&str>) -> Result<(), StoreError> {
-    diesel::update(users::table.find(id)).set(users::avatar.eq(avatar)).execute(conn)?;
-    Ok(())
-}
-
 /// A user as others in a room see them.
 pub fn person(user: &User) -> PersonView {
     PersonView {
         profile: Some(Arc::new(profile(user))),
-        ..named((user.id, user.username.clone(), user.display_name.clone(), user.avatar.clone()))
+        ..named::named((
+            user.id,
+            user.username.clone(),
+            user.display_name.clone(),
+            user.avatar.clone(),
+        ))
     }
 }
 
