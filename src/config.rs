@@ -300,6 +300,8 @@ settings! {
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long a call rings before it is missed.
     call_ring: Duration = "45s", duration("10ms", "10m");
+    /// How long older clients count as online after they said so, unless they say more.
+    online_said: Duration = "15m", duration("10ms", "1d");
     /// How long "is typing" holds unless repeated.
     typing_ttl: Duration = "6s", duration("10ms", "10m");
     /// How long an order of priority CRITICAL may go unanswered before dispatchers are told.
@@ -348,8 +350,12 @@ settings! {
     restart_spread: Duration = "10s", duration("0s", "10m");
     /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
-    /// Whether `/ws/chat/` is there, the room that needs no sign-in.
-    lobby: bool = "true", switch();
+    /// Whether `/ws/chat/` is there, the room that needs no sign-in; unless set, on a server that
+    /// listens on loopback alone.
+    lobby: Option<bool> = "", optional(switch());
+    /// Whether the links to files that older clients are given open for whoever has one, as those
+    /// of their own servers did; else for signed-in readers of the conversation alone.
+    file_links: bool = "true", switch();
     /// Whether `/ws/echo/` is there, for conformance tests.
     echo: bool = "false", switch();
     /// How log lines are written.

@@ -14,9 +14,10 @@ use crate::models::error::StoreError;
 use crate::models::message::NewPost;
 use crate::models::named;
 use crate::models::people;
-use crate::models::profile;
+use crate::models::profile::{self, Profile};
 use crate::models::store::DbConn;
-use crate::protocol::dialect::face::{About, Faces, Privacy};
+use crate::models::user::User;
+use crate::protocol::dialect::face::{About, Face, Faces, Privacy};
 
 /// The people with these ids, as `who` may see them; ids without an account are left out.
 ///
@@ -45,25 +46,16 @@ pub fn seen_by(
         if !is_own && !may_call {
             face.phone = None;
         }
+        let is_online = shown.seen && here.contains(id);
         // Their pages show no credential with a picture.
         let open = pictures.get(id).map(|key| open_path(key));
         face.about = About {
-            avatar: open.or(profile.avatar).filter(|_| shown.photo),
+            avatar: open.or(profile.avatar.clone()).filter(|_| shown.photo),
             country: told(&profile.country),
             city: told(&profile.city),
-            born: profile.date_of_birth.filter(|_| shown.details),
-            is_online: shown.seen && here.contains(id),
+            born: profile.date_of_birth.clone().filter(|_| shown.details),
             last_seen_at: profile.last_seen_at.filter(|_| shown.seen),
-            status: profile.status_message,
-            bio: profile.bio,
-            website: profile.website,
-            privacy: Privacy {
-                shows_phone: profile.show_phone_number,
-                shows_last_seen: profile.show_last_seen,
-                shows_photo: profile.show_profile_photo,
-                allows_calls: profile.allow_calls,
-                allows_group_invites: profile.allow_group_invite,
-            },
+            ..about(profile, is_online)
         };
     }
     Ok(faces)
@@ -84,4 +76,38 @@ pub fn renew(conn: &mut DbConn, posts: &mut [NewPost]) -> Result<(), StoreError>
         sender.avatar = avatars.get(&sender.id).cloned();
     }
     Ok(())
+}
+
+/// All that a profile says.
+fn about(profile: Profile, is_online: bool) -> About {
+    About {
+        privacy: Privacy {
+            shows_phone: profile.show_phone_number,
+            shows_last_seen: profile.show_last_seen,
+            shows_photo: profile.show_profile_photo,
+            allows_calls: profile.allow_calls,
+            allows_group_invites: profile.allow_group_invite,
+        },
+        avatar: profile.avatar,
+        status: profile.status_message,
+        bio: profile.bio,
+        country: profile.country,
+        city: profile.city,
+        website: profile.website,
+        born: profile.date_of_birth,
+        is_online,
+        last_seen_at: profile.last_seen_at,
+    }
+}
+
+/// Someone as they see themselves, a moment after they have signed in.
+///
+/// # Errors
+/// When the database failed.
+pub fn oneself(conn: &mut DbConn, user: &User) -> Result<Face, StoreError> {
+    let mut about = about(profile::of(conn, user.id)?, true);
+    if let Some(key) = profile::picture_keys(conn, &[user.id])?.remove(&user.id) {
+        about.avatar = Some(open_path(&key));
+    }
+    Ok(Face { about, ..people::face(user) })
 }

@@ -39,6 +39,7 @@ pub mod openapi;
 pub mod operations;
 pub mod page_frame;
 pub mod pages;
+pub mod parcels;
 pub mod passwords;
 pub mod paths;
 pub mod peer;

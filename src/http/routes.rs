@@ -293,7 +293,7 @@ fn meets(route: &str, path: &str) -> bool {
 pub fn configure(cfg: &mut web::ServiceConfig, state: &State) {
     cfg.app_data(web::Data::new(state.clone()))
         .app_data(web::PayloadConfig::new(state.config.request_max_size));
-    register(cfg, state.config.echo, state.config.lobby);
+    register(cfg, state.config.echo, state.config.has_lobby());
 }
 
 fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {

@@ -2,6 +2,8 @@
 //!
 //! A row is there before its object and goes after it, so a crash leaves no object without a row.
 
+pub mod links;
+
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
@@ -71,6 +73,7 @@ impl AttachmentRow {
             height: self.height,
             url,
             thumbnail_url: self.thumbnail_type.as_ref().map(|_| small()),
+            key: self.object_key.rsplit('/').next().unwrap_or_default().to_owned(),
         }
     }
 

@@ -91,6 +91,8 @@ pub mod people;
 pub mod listing;
 
 pub mod stored;
+pub mod thread_lock;
+
 pub mod twin;
 
 pub mod lifecycle;
@@ -117,3 +119,5 @@ pub mod par;
 pub mod patient_log;
 
 pub mod etimes;
+pub mod incident_csv;
+pub mod incident_eido;

@@ -74,6 +74,7 @@ impl Action {
         Self::ResolveReport,
         Self::Export,
         Self::Erase,
+        Self::LockThread,
     ];
 
     /// The action as people say it, after "may not".
@@ -153,6 +154,7 @@ const WORDS: &[(Action, &str)] = &[
     (Action::ResolveReport, "settle reports"),
     (Action::Export, "export"),
     (Action::Erase, "erase the account"),
+    (Action::LockThread, "lock threads"),
 ];
 
 #[cfg(test)]

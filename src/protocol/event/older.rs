@@ -1,8 +1,11 @@
 //! What only clients of older systems are told. Ephemeral; the native protocol has no frame for it.
 
-use serde::Serialize;
+use std::sync::Arc;
 
-use crate::ids::{MessageId, UserId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::ids::{CallId, MessageId, UserId};
 use crate::protocol::views::PersonView;
 
 /// Something that dialects alone hear of.
@@ -15,6 +18,9 @@ pub enum OlderEvent {
     Read { user: UserId, message: Option<MessageId> },
     /// Everything up to a message has reached a device of someone.
     Delivered { user: UserId, message: MessageId },
+    /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
+    /// older clients are about one conversation.
+    Handed { call: CallId, from: UserId, to: Vec<UserId>, payload: Arc<RawValue> },
 }
 
 impl OlderEvent {
@@ -24,6 +30,7 @@ impl OlderEvent {
             Self::Seat { .. } => "older.seat",
             Self::Read { .. } => "older.read",
             Self::Delivered { .. } => "older.delivered",
+            Self::Handed { .. } => "older.handed",
         }
     }
 }
