@@ -263,6 +263,7 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("people_online", "gone with the connection"),
     ("profiles", "in `profile`"),
     ("quiet_hours", "in `notification_preferences`"),
+    ("thread_locks", "a conversation's"),
     ("timeline", "an agency's"),
     ("twin_sends", "kept for seconds"),
     ("unit_trail", "a unit's"),
