@@ -30,6 +30,8 @@ pub enum OlderEvent {
     Incident { news: CrewNews, incident: Box<IncidentView> },
     /// On the board: a unit is somewhere else.
     Located { unit: Box<UnitView> },
+    /// Everything up to a message has reached a device of someone.
+    Delivered { user: UserId, message: MessageId },
     /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
     /// older clients are about one conversation.
     Handed { call: CallId, from: UserId, to: Vec<UserId>, payload: Arc<RawValue> },
@@ -43,6 +45,7 @@ impl OlderEvent {
             Self::Read { .. } => "older.read",
             Self::Incident { .. } => "older.incident",
             Self::Located { .. } => "older.located",
+            Self::Delivered { .. } => "older.delivered",
             Self::Handed { .. } => "older.handed",
         }
     }
