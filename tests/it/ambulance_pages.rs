@@ -170,7 +170,17 @@ async fn the_documents_console_lines_connect_the_right_role_and_show_4001_to_the
     let pong = when("said.some(([, data]) => data === '{\"type\":\"pong\"}')");
     assert_eq!(desk.runs(&pong).await, true);
     assert_eq!(desk.runs("fetch('/api/emergencies/').then(({status}) => status)").await, 200);
-    says_the_documents_lines(&mut crew, &server, "/ws/dispatchers/").await;
+    // Pasted in one piece, as from the document: the refusal is quicker than one line at a time.
+    let lines = format!(
+        "(window.said = [], console.log = (...words) => said.push(words),
+        window.ws = new WebSocket('ws://{}/ws/dispatchers/'),
+        ws.onopen = () => console.log('Connected!'),
+        ws.onmessage = (e) => console.log('Message:', e.data),
+        ws.onerror = (e) => console.error('Error:', e),
+        ws.onclose = (e) => console.log('Closed:', e.code, e.reason), true)",
+        server.address
+    );
+    crew.runs(&lines).await;
     let closed = when("said.find(([what]) => what === 'Closed:')");
     let reason = "role paramedic is not allowed here: dispatcher or admin";
     assert_eq!(crew.runs(&closed).await, json!(["Closed:", 4001, reason]));
