@@ -827,7 +827,9 @@ const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xf
 
 #[tokio::test]
 async fn pictures_come_by_form_by_url_and_beforehand_and_are_seen_by_who_may_see_the_call() {
-    each_engine(&[], async |server| {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    each_engine(&[("attachments_url", url.as_str())], async |server| {
         let Town { dana, musu, anyone, .. } = town(&server).await;
         let upload = "/api/emergencies/upload-image/";
         let (status, told) = anyone.sends(upload, &[], &[("image", "a.png", PIXEL)]).await;

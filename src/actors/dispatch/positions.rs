@@ -1,6 +1,6 @@
 //! Where units are, in memory: whose positions count, the newest of each unit, and when each is
-//! told and kept. Told as they come and kept in batches, so that a report costs no transaction of its
-//! own.
+//! told and kept. Told as they come and kept in batches, so that a report costs no transaction of
+//! its own.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! Which units would serve an incident best. Pure: a table of what calls for what, and an order.
 //!
-//! A unit fits when it can be ordered as it is and is capable of all that is asked. Among those that
-//! fit, in this order: equipped as needed before lesser ones, a position that can be relied on
+//! A unit fits when it can be ordered as it is and is capable of all that is asked. Among those
+//! that fit, in this order: equipped as needed before lesser ones, a position that can be relied on
 //! before an old one, a rested crew before a tired one where arrivals differ by less than a minute,
 //! sooner before later, and not better equipped than needed. What is left is settled by the number
 //! of the unit, so that the same facts give the same order everywhere.
