@@ -9,6 +9,7 @@ use switchboard::auth::identity::Role;
 use switchboard::clock;
 use switchboard::ids::UnitId;
 use switchboard::layer::contract::Envelope;
+use switchboard::protocol::dispatch::Degrees;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::topic::{Owner, Topic};
 use switchboard::protocol::views::positions::PositionView;
@@ -77,8 +78,8 @@ fn position(latitude: f64) -> Envelope {
     let at = clock::now_naive();
     let view = PositionView {
         unit: UnitId(7),
-        latitude,
-        longitude: -13.2,
+        latitude: Degrees::from_f64(latitude).unwrap(),
+        longitude: Degrees(-13_200_000),
         accuracy_m: None,
         heading_deg: None,
         speed_kmh: None,
