@@ -69,6 +69,7 @@ pub enum Scenario {
     switchboard bench fanout --conns 5000 --json\n  \
     switchboard bench ingest --with db-readers=2\n  \
     switchboard bench reads --messages 100000 --rounds 1\n  \
+    switchboard bench search --library postgres://bench@localhost/bench\n  \
     switchboard bench prepare --dir /var/tmp/ground --port 9100"
 )]
 pub struct BenchArgs {
@@ -111,7 +112,7 @@ pub struct BenchArgs {
           value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub messages: u64,
     /// The database of `search` [default: a SQLite file below --dir, which stays]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", alias = "database-url")]
     pub library: Option<String>,
     /// The port of the command line that `prepare` prints
     #[arg(long, value_name = "PORT", default_value = "9100")]

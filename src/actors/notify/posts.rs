@@ -119,7 +119,20 @@ fn notify_of_talk(
     Ok(())
 }
 
-/// Notifies those mentioned, wherever they are; answers whom by which message.
+/// Notifies these people that a message names them, wherever they are.
+///
+/// # Errors
+/// When the database failed.
+pub fn notify_mentioned(
+    conn: &mut DbConn,
+    said: Said<'_>,
+    people: &[UserId],
+    events: &mut Vec<Event>,
+) -> Result<(), StoreError> {
+    notify(conn, &Notice { priority: Priority::High, ..notice("mention", said) }, people, events)
+}
+
+/// Notifies those mentioned; answers whom by which message.
 fn mentions(
     conn: &mut DbConn,
     talk: &[Said<'_>],
@@ -128,8 +141,7 @@ fn mentions(
     let mut mentioned = HashSet::new();
     for (index, said) in talk.iter().enumerate() {
         let people: Vec<UserId> = said.message.mentions.iter().map(|person| person.id).collect();
-        let notice = Notice { priority: Priority::High, ..notice("mention", *said) };
-        notify(conn, &notice, &people, events)?;
+        notify_mentioned(conn, *said, &people, events)?;
         mentioned.extend(people.into_iter().map(|user| (index, user)));
     }
     Ok(mentioned)

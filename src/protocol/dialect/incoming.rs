@@ -87,6 +87,7 @@ pub fn speaker(speaker: &Speaker<'_>) -> Face {
         id: speaker.id,
         username: speaker.username.to_owned(),
         display_name: speaker.display_name.to_owned(),
+        avatar: None,
         profile: speaker.profile.cloned().map(Arc::new),
     })
 }

@@ -19,6 +19,8 @@ pub enum OlderEvent {
     /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
     /// older clients are about one conversation.
     Handed { call: CallId, from: UserId, to: Vec<UserId>, payload: Arc<RawValue> },
+    /// Everything up to a message has reached a device of someone.
+    Delivered { user: UserId, message: MessageId },
 }
 
 impl OlderEvent {
@@ -28,6 +30,7 @@ impl OlderEvent {
             Self::Seat { .. } => "older.seat",
             Self::Read { .. } => "older.read",
             Self::Handed { .. } => "older.handed",
+            Self::Delivered { .. } => "older.delivered",
         }
     }
 }
