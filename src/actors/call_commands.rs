@@ -282,7 +282,7 @@ fn notify_missed(
             "conversation": home.id, "topic": home.topic(), "call": call.id, "kind": kind,
         })),
         actor: call.caller_id,
-        group: Some(format!("call_missed:{}", home.id)),
+        group: posts::groups(home.id).into_iter().next_back(),
         ..Notice::new("call_missed", title, "")
     };
     Ok(notify(conn, &notice, missed, events)?)

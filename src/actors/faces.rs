@@ -50,7 +50,7 @@ pub fn seen_by(
         // Their pages show no credential with a picture.
         let open = pictures.get(id).map(|key| open_path(key));
         face.about = About {
-            avatar: open.or_else(|| profile.avatar.clone()).filter(|_| shown.photo),
+            avatar: open.or(profile.avatar.clone()).filter(|_| shown.photo),
             country: told(&profile.country),
             city: told(&profile.city),
             born: profile.date_of_birth.clone().filter(|_| shown.details),
@@ -59,6 +59,23 @@ pub fn seen_by(
         };
     }
     Ok(faces)
+}
+
+/// Shows the senders of posts with the picture they have now: a socket is open for long.
+///
+/// # Errors
+/// When the database failed.
+pub fn renew(conn: &mut DbConn, posts: &mut [NewPost]) -> Result<(), StoreError> {
+    let senders: BTreeSet<UserId> = posts.iter().filter_map(NewPost::sender_id).collect();
+    if senders.is_empty() {
+        return Ok(());
+    }
+    let senders: Vec<UserId> = senders.into_iter().collect();
+    let avatars = named::avatars(conn, &senders)?;
+    for sender in posts.iter_mut().filter_map(|post| post.sender.as_mut()) {
+        sender.avatar = avatars.get(&sender.id).cloned();
+    }
+    Ok(())
 }
 
 /// All that a profile says.
@@ -88,26 +105,9 @@ fn about(profile: Profile, is_online: bool) -> About {
 /// # Errors
 /// When the database failed.
 pub fn oneself(conn: &mut DbConn, user: &User) -> Result<Face, StoreError> {
-    let mut profile = profile::of(conn, user.id)?;
-    if let Some(key) = profile::picture_keys(conn, &[user.id])?.get(&user.id) {
-        profile.avatar = Some(open_path(key));
+    let mut about = about(profile::of(conn, user.id)?, true);
+    if let Some(key) = profile::picture_keys(conn, &[user.id])?.remove(&user.id) {
+        about.avatar = Some(open_path(&key));
     }
-    Ok(Face { about: about(profile, true), ..people::face(user) })
-}
-
-/// Shows the senders of posts with the picture they have now: a socket is open for long.
-///
-/// # Errors
-/// When the database failed.
-pub fn renew(conn: &mut DbConn, posts: &mut [NewPost]) -> Result<(), StoreError> {
-    let senders: BTreeSet<UserId> = posts.iter().filter_map(NewPost::sender_id).collect();
-    if senders.is_empty() {
-        return Ok(());
-    }
-    let senders: Vec<UserId> = senders.into_iter().collect();
-    let avatars = named::avatars(conn, &senders)?;
-    for sender in posts.iter_mut().filter_map(|post| post.sender.as_mut()) {
-        sender.avatar = avatars.get(&sender.id).cloned();
-    }
-    Ok(())
+    Ok(Face { about, ..people::face(user) })
 }

@@ -50,7 +50,8 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
-fn dispatch(config: &Config) -> DispatchSettings {
+/// For dispatch.
+pub fn dispatch(config: &Config) -> DispatchSettings {
     DispatchSettings {
         answer_within: [
             config.answer_low,

@@ -111,8 +111,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "1000000",
           value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub messages: u64,
-    /// The database of `search` [default: a SQLite file below --dir, which stays]
-    #[arg(long, value_name = "URL", alias = "database-url")]
+    /// The database of `search` [default: --database-url, else a SQLite file below --dir, which
+    /// stays]
+    #[arg(long, value_name = "URL")]
     pub library: Option<String>,
     /// The port of the command line that `prepare` prints
     #[arg(long, value_name = "PORT", default_value = "9100")]
@@ -132,11 +133,13 @@ pub struct Load {
     pub seconds: Duration,
 }
 
-/// Measures, and prints figures to stdout.
+/// Measures, and prints figures to stdout. `database`: where searches are measured when the words
+/// of `bench` themselves do not say.
 ///
 /// # Errors
 /// A sentence when a server cannot be started or a connection is lost.
-pub fn run(args: BenchArgs) -> Result<(), String> {
+pub fn run(mut args: BenchArgs, database: Option<&str>) -> Result<(), String> {
+    args.library = args.library.or_else(|| database.map(str::to_owned));
     if args.scenario == Scenario::Prepare {
         return prepare(&args);
     }

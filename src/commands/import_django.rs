@@ -30,9 +30,9 @@ use crate::models::store::{DbConn, transaction};
     after_long_help = "Reads auth_user or the project's own user table, groups, SimpleJWT's \
     blacklist and, as the mapping file says, tables of conversations, members, messages, \
     reactions and files; docs/FROM-DJANGO-CHANNELS.md explains mapping files. The Django database \
-    is only read. Doing it again brings over what is new. Every row that is not brought over is told on stderr, with \
-    why.\n\n--dry-run writes all in one transaction and takes it back: stop the server first, or \
-    name a copy of its database.\n\nExamples:\n  \
+    is only read. Doing it again brings over what is new. Every row that is not brought over is \
+    told on stderr, with why.\n\n--dry-run writes all in one transaction and takes it back: stop \
+    the server first, or name a copy of its database.\n\nExamples:\n  \
     switchboard import-django --database sqlite:///srv/site/db.sqlite3 --dry-run\n  \
     switchboard import-django --database postgres://site@host/site --mapping site.toml"
 )]

@@ -1,6 +1,7 @@
 //! Dispatch over REST: every command through its owner, by one table, and what is read of it.
 
 pub mod doors;
+pub mod exports;
 pub mod filters;
 pub mod fleet;
 pub mod images;
@@ -31,6 +32,8 @@ pub const READS: &[Route] = &[
     row("GET", "/api/v1/board", Access::SignedIn),
     row("GET", "/api/v1/incidents", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}", Access::SignedIn),
+    row("GET", "/api/v1/incidents/export.csv", Access::SignedIn),
+    row("GET", "/api/v1/incidents/{id}/export", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/timeline", Access::SignedIn),
     row("GET", "/api/v1/incidents/{id}/patient-reads", Access::Admin),
     row("POST", "/api/v1/incidents/{id}/images/upload", Access::SignedIn),
@@ -56,6 +59,7 @@ pub fn described() -> utoipa::openapi::OpenApi {
     api.merge(orders::Description::openapi());
     api.merge(fleet::Description::openapi());
     api.merge(images::Description::openapi());
+    api.merge(exports::Description::openapi());
     api.merge(request_form::Description::openapi());
     api
 }
@@ -102,6 +106,7 @@ pub async fn log_shown(
 
 /// Registers these routes.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    exports::configure(cfg);
     images::configure(cfg);
     incidents::configure(cfg);
     orders::configure(cfg);

@@ -1,14 +1,18 @@
 //! Lists of incidents: by status, priority, time, unit and words, newest first, by a cursor.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::ids::{IncidentId, UnitId};
 use crate::models::error::StoreError;
+use crate::models::incident::Incident;
 use crate::models::listing::{holds, lower};
 use crate::models::schema::{incident_patients, incidents, orders};
 use crate::models::store::DbConn;
 use crate::protocol::dispatch::{IncidentStatus, IncidentType, Priority};
+use crate::protocol::views::dispatch::PatientView;
 
 /// Which incidents to list; what is empty or absent does not narrow.
 #[derive(Debug, Clone, Default)]
@@ -93,4 +97,70 @@ pub fn ids(conn: &mut DbConn, wanted: &Wanted, limit: i64) -> Result<Vec<Inciden
         query = query.filter(incidents::id.lt(before));
     }
     Ok(query.load(conn)?)
+}
+
+/// Up to `limit` incidents received within a span, those after `after` alone, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn received(
+    conn: &mut DbConn,
+    (from, to): (Option<NaiveDateTime>, Option<NaiveDateTime>),
+    after: Option<IncidentId>,
+    limit: i64,
+) -> Result<Vec<Incident>, StoreError> {
+    let mut query = incidents::table
+        .filter(incidents::id.gt(after.unwrap_or(IncidentId(0))))
+        .order(incidents::id)
+        .limit(limit)
+        .select(Incident::as_select())
+        .into_boxed();
+    if let Some(from) = from {
+        query = query.filter(incidents::received_at.ge(from));
+    }
+    if let Some(to) = to {
+        query = query.filter(incidents::received_at.lt(to));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// The call ids of these incidents.
+///
+/// # Errors
+/// Those of the database.
+pub fn call_ids(
+    conn: &mut DbConn,
+    ids: &[IncidentId],
+) -> Result<HashMap<IncidentId, String>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = incidents::table.filter(incidents::id.eq_any(ids));
+    let rows: Vec<(IncidentId, String)> =
+        found.select((incidents::id, incidents::call_id)).load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What is known of the patients of these incidents.
+///
+/// # Errors
+/// Those of the database.
+pub fn patients(
+    conn: &mut DbConn,
+    ids: &[IncidentId],
+) -> Result<HashMap<IncidentId, PatientView>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(IncidentId, String, Option<i32>, String)> = incident_patients::table
+        .filter(incident_patients::incident_id.eq_any(ids))
+        .select((
+            incident_patients::incident_id,
+            incident_patients::name,
+            incident_patients::age,
+            incident_patients::condition,
+        ))
+        .load(conn)?;
+    let view = |(id, name, age, condition)| (id, PatientView { name, age, condition });
+    Ok(rows.into_iter().map(view).collect())
 }

@@ -106,6 +106,8 @@ pub enum Which<'a> {
     Open,
     /// Those of a unit that have not ended.
     OpenOf(UnitId),
+    /// All that were raised on an incident.
+    OfIncident(IncidentId),
 }
 
 /// Maydays as everyone in dispatch sees them, by id.
@@ -122,6 +124,7 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<MaydayView>, Sto
         Which::OpenOf(unit) => {
             query.filter(maydays::ended_at.is_null()).filter(maydays::unit_id.eq(unit))
         }
+        Which::OfIncident(incident) => query.filter(maydays::incident_id.eq(incident)),
     };
     let rows: Vec<(Mayday, Option<String>)> = query.load(conn)?;
     let people: Vec<UserId> =

@@ -119,3 +119,5 @@ pub mod par;
 pub mod patient_log;
 
 pub mod etimes;
+pub mod incident_csv;
+pub mod incident_eido;

@@ -8,7 +8,8 @@ use crate::ids::UserId;
 use crate::models::error::StoreError;
 use crate::models::schema::users;
 use crate::models::store::DbConn;
-use crate::protocol::views::PersonView;
+use crate::models::user::User;
+use crate::protocol::views::{PersonView, Profile};
 
 /// The columns that a person's view is made of.
 pub type Named = (UserId, String, String, Option<String>);
@@ -36,4 +37,17 @@ pub fn avatars(conn: &mut DbConn, ids: &[UserId]) -> Result<HashMap<UserId, Stri
 pub fn show_avatar(conn: &mut DbConn, id: UserId, avatar: Option<&str>) -> Result<(), StoreError> {
     diesel::update(users::table.find(id)).set(users::avatar.eq(avatar)).execute(conn)?;
     Ok(())
+}
+
+/// What dialects may need of a user beside the names that all see.
+pub fn profile(user: &User) -> Profile {
+    Profile {
+        first_name: user.first_name.as_str().into(),
+        last_name: user.last_name.as_str().into(),
+        email: user.email.as_str().into(),
+        phone: user.phone.as_deref().map(Into::into),
+        role: user.role.as_str().into(),
+        title: user.title.as_str().into(),
+        avatar: user.avatar.as_deref().map(Into::into),
+    }
 }

@@ -206,6 +206,22 @@ pub fn all_of(conn: &mut DbConn, incident: IncidentId) -> Result<Vec<Order>, Sto
         .load(conn)?)
 }
 
+/// All orders ever given for these incidents, first given first, with the numbers of their units.
+pub fn of_incidents(
+    conn: &mut DbConn,
+    incidents: &[IncidentId],
+) -> Result<Vec<(Order, String)>, StoreError> {
+    if incidents.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(orders::table
+        .inner_join(units::table)
+        .filter(orders::incident_id.eq_any(incidents))
+        .order(orders::id)
+        .select((Order::as_select(), units::unit_number))
+        .load(conn)?)
+}
+
 /// Orders whose repeat or escalation is due at `now`, up to `limit`.
 pub fn due(conn: &mut DbConn, now: NaiveDateTime, limit: i64) -> Result<Vec<Order>, StoreError> {
     Ok(orders::table

@@ -157,6 +157,25 @@ pub fn of_incident(
     Ok(rows.into_iter().map(TimelineEntry::from).collect())
 }
 
+/// The entries of these incidents that are of these kinds, in the order things happened.
+pub fn of_kinds(
+    conn: &mut DbConn,
+    incidents: &[IncidentId],
+    kinds: &[&str],
+) -> Result<Vec<TimelineEntry>, StoreError> {
+    if incidents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let theirs = timeline::incident_id.eq_any(incidents.iter().map(|id| Some(*id)));
+    let rows: Vec<EntryRow> = timeline::table
+        .filter(theirs)
+        .filter(timeline::kind.eq_any(kinds.iter().copied()))
+        .order((timeline::at, timeline::id))
+        .select(EntryRow::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(TimelineEntry::from).collect())
+}
+
 /// The entries with these ids.
 pub fn by_ids(conn: &mut DbConn, ids: &[EntryId]) -> Result<Vec<TimelineEntry>, StoreError> {
     if ids.is_empty() {

@@ -18,7 +18,7 @@ use crate::models::error::StoreError;
 use crate::models::named;
 use crate::models::schema::users;
 use crate::models::store::{DbConn, on_engine};
-use crate::protocol::views::{AccountView, PersonView, Profile};
+use crate::protocol::views::{AccountView, PersonView};
 
 diesel::define_sql_function! {
     /// SQL's `lower`; SQLite folds ASCII only.
@@ -242,26 +242,13 @@ pub fn persons(
 /// A user as others in a room see them.
 pub fn person(user: &User) -> PersonView {
     PersonView {
-        profile: Some(Arc::new(profile(user))),
+        profile: Some(Arc::new(named::profile(user))),
         ..named::named((
             user.id,
             user.username.clone(),
             user.display_name.clone(),
             user.avatar.clone(),
         ))
-    }
-}
-
-/// What dialects may need of a user beside the names that all see.
-pub fn profile(user: &User) -> Profile {
-    Profile {
-        first_name: user.first_name.as_str().into(),
-        last_name: user.last_name.as_str().into(),
-        email: user.email.as_str().into(),
-        phone: user.phone.as_deref().map(Into::into),
-        role: user.role.as_str().into(),
-        title: user.title.as_str().into(),
-        avatar: user.avatar.as_deref().map(Into::into),
     }
 }
 

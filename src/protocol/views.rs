@@ -8,6 +8,7 @@ pub mod call;
 pub mod dashboard;
 pub mod dispatch;
 pub mod dispatch_pages;
+pub mod eido;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;

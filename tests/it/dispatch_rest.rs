@@ -271,7 +271,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_a_repeat_gets_the_f
         assert_eq!(status, 200);
         assert_ne!(newer.as_deref(), Some(etag.as_str()));
         let (status, _, no) = with(&dana, ("PATCH", &path), matched, "etag", change("LOW")).await;
-        assert_eq!((status, &no["error"]["field"]), (412, &json!("if-match")), "{no}");
+        assert_eq!((status, &no["error"]["field"]), (412, &json!("If-Match")), "{no}");
         let old = json!({"priority": "LOW", "version": 1});
         let (status, no) = rest(&dana, "PATCH", &path, Some(old)).await;
         assert_eq!((status, &no["error"]["field"]), (409, &json!("version")), "{no}");

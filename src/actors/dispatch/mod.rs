@@ -7,6 +7,7 @@ pub mod answers;
 pub mod assign;
 pub mod correct;
 pub mod crews;
+pub mod exports;
 pub mod fleet;
 pub mod incidents;
 pub mod job;

@@ -54,7 +54,8 @@ pub async fn obey(
     let answer = match done {
         Ok(answer) => String::from(Box::<str>::from(answer)),
         Err(refusal) if matched.is_some() && is_outdated(&refusal) => {
-            let error = Refusal { field: Some(IF_MATCH.as_str().into()), ..refusal };
+            let error = Refusal::field("If-Match", refusal.rule.unwrap_or_default());
+            let error = Refusal { code: refusal.code, ..error };
             return Ok(HttpResponse::PreconditionFailed().json(ErrorBody { error }));
         }
         Err(refusal) => return Err(in_body_words(refusal)),

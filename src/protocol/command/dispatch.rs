@@ -260,6 +260,13 @@ macro_rules! dispatch_commands {
                     $(Self::$variant(_) => $name,)+
                 }
             }
+
+            /// The client's own id of this command, by which a repeat is known.
+            pub fn client_id(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant(data) => data.client_id(),)+
+                }
+            }
         }
 
         /// The boards.
@@ -310,41 +317,33 @@ dispatch_commands! {
     ParSet(ParSet) = "par.set";
 }
 
-impl DispatchCommand {
-    /// The client's own id of this command, by which a repeat is known.
-    pub fn client_id(&self) -> Option<&str> {
-        match self {
-            Self::IncidentCreate(data) => data.client_id.as_deref(),
-            Self::IncidentChange(data) => data.client_id.as_deref(),
-            Self::IncidentAssign(data) => data.client_id.as_deref(),
-            Self::IncidentRelease(data) => data.client_id.as_deref(),
-            Self::IncidentReassign(data) => data.client_id.as_deref(),
-            Self::IncidentStep(data) => data.client_id.as_deref(),
-            Self::IncidentClose(data) | Self::IncidentCancel(data) => data.client_id.as_deref(),
-            Self::IncidentCorrect(data) => data.client_id.as_deref(),
-            Self::IncidentLink(data) => data.client_id.as_deref(),
-            Self::IncidentMark(data) => data.client_id.as_deref(),
-            Self::IncidentNote(data) => data.client_id.as_deref(),
-            Self::IncidentImage(data) => data.client_id.as_deref(),
-            Self::OrderReceived(data) | Self::OrderSeen(data) | Self::OrderAccept(data) => {
-                data.client_id.as_deref()
+/// A command of which a repeat is known by the client's own id.
+trait Repeatable {
+    fn client_id(&self) -> Option<&str>;
+}
+
+macro_rules! repeatable {
+    ($($data:ident),+ $(,)?) => {
+        $(impl Repeatable for $data {
+            fn client_id(&self) -> Option<&str> {
+                self.client_id.as_deref()
             }
-            Self::OrderDecline(data) => data.client_id.as_deref(),
-            // Each of its changes has one of its own.
-            Self::StatusBatch(_) => None,
-            Self::UnitSave(data) => data.client_id.as_deref(),
-            Self::UnitSetStatus(data) => data.client_id.as_deref(),
-            Self::ShiftStart(data) => data.client_id.as_deref(),
-            Self::ShiftEnd(data) => data.client_id.as_deref(),
-            Self::ShiftRest(data) => data.client_id.as_deref(),
-            Self::HospitalSave(data) => data.client_id.as_deref(),
-            Self::HospitalBeds(data) => data.client_id.as_deref(),
-            Self::HospitalDivert(data) => data.client_id.as_deref(),
-            Self::MaydayRaise(data) => data.client_id.as_deref(),
-            Self::MaydayAcknowledge(data) => data.client_id.as_deref(),
-            Self::MaydayEnd(data) => data.client_id.as_deref(),
-            Self::ParCheck(data) => data.client_id.as_deref(),
-            Self::ParSet(data) => data.client_id.as_deref(),
-        }
+        })+
+    };
+}
+
+#[rustfmt::skip]
+repeatable!(
+    IncidentCreate, IncidentChange, IncidentAssign, IncidentRelease, IncidentReassign,
+    IncidentStep, IncidentEnd, IncidentCorrect, IncidentLink, IncidentMark, IncidentNote,
+    IncidentImage, OrderAnswer, OrderDecline, UnitSave, UnitSetStatus, ShiftStart, ShiftEnd,
+    ShiftRest, HospitalSave, HospitalBeds, HospitalDivert, MaydayRaise, MaydayAcknowledge,
+    MaydayEnd, ParCheck, ParSet,
+);
+
+/// Each of its changes has an id of its own.
+impl Repeatable for StatusBatch {
+    fn client_id(&self) -> Option<&str> {
+        None
     }
 }
