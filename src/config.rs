@@ -164,6 +164,8 @@ settings! {
 
     /// Largest WebSocket message taken.
     ws_max_size: usize = "64KiB", size(1024..=10 << 20);
+    /// Whether messages are compressed for clients that offer permessage-deflate.
+    ws_deflate: bool = "true", switch();
     /// Largest text of a chat message.
     message_max_size: usize = "16KiB", size(1..=1 << 20);
     /// How long after it was sent a message may be edited; 0 is for ever.

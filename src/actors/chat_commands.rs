@@ -131,6 +131,11 @@ impl Asked {
     pub fn perform_once(&self, conn: &mut DbConn) -> Result<Effect, Fault> {
         let (name, client_id) = idempotence(&self.command);
         check_client_id(client_id)?;
+        // A forward changes nothing where it comes from.
+        let is_forward = matches!(self.command, Command::Talk(TalkCommand::Forward(_)));
+        if let Some(Topic::Chat(key)) = self.topic.as_ref().filter(|_| !is_forward) {
+            conversation::hold(conn, key)?;
+        }
         let Some(client_id) = client_id else { return self.perform(conn) };
         let topic = self.topic.as_ref().map(ToString::to_string).unwrap_or_default();
         if let Some(first) = answers::find(conn, self.who.user, name, &topic, client_id)? {

@@ -19,6 +19,7 @@ pub mod drf;
 pub mod envelope;
 pub mod error;
 pub mod events;
+pub mod extensions;
 pub mod extract;
 pub mod file_names;
 pub mod forms;

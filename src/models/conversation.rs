@@ -220,6 +220,28 @@ pub fn by_key(conn: &mut DbConn, key: &ChatKey) -> Result<Option<Conversation>, 
     }
 }
 
+/// Waits until no other process writes to a conversation, and keeps it so to the end of the
+/// caller's transaction. Whoever changes its rows does this first, as posting does: two who lock in
+/// two orders would block each other. The one writer of a SQLite file needs no lock.
+///
+/// # Errors
+/// Those of the database.
+pub fn hold(conn: &mut DbConn, key: &ChatKey) -> Result<(), StoreError> {
+    let DbConn::Postgres(conn) = conn else { return Ok(()) };
+    let of = match key {
+        ChatKey::Id(id) => conversations::table.filter(conversations::id.eq(*id)).into_boxed(),
+        ChatKey::Name(name) => {
+            conversations::table.filter(conversations::name.eq(name.as_ref())).into_boxed()
+        }
+    };
+    let topic: Option<TopicId> = of.select(conversations::topic_id).first(conn).optional()?;
+    if let Some(topic) = topic {
+        let row = topics::table.find(topic).select(topics::id).for_update();
+        let _held: Option<TopicId> = row.first(conn).optional()?;
+    }
+    Ok(())
+}
+
 /// The one direct conversation of two people, in any order.
 pub fn direct_between(
     conn: &mut DbConn,

@@ -264,8 +264,8 @@ pub async fn change(
     shown_with(&state, &request, &who, id, (StatusCode::OK, link)).await
 }
 
-/// Makes a link by which people come in when there is to be one, whatever it was called; its word is
-/// told this once. With none, those there are let nobody in any more.
+/// Makes a link by which people come in when there is to be one, whatever it was called; its word
+/// is told this once. With none, those there are let nobody in any more.
 async fn invite(
     state: &State,
     who: &Caller,
