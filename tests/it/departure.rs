@@ -264,6 +264,7 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("profiles", "in `profile`"),
     ("quiet_hours", "in `notification_preferences`"),
     ("thread_locks", "what someone did as a keeper of a room"),
+    ("thread_locks", "a conversation's"),
     ("timeline", "an agency's"),
     ("twin_sends", "kept for seconds"),
     ("unit_trail", "a unit's"),
