@@ -263,7 +263,6 @@ const NOT_EXPORTED: &[(&str, &str)] = &[
     ("people_online", "gone with the connection"),
     ("profiles", "in `profile`"),
     ("quiet_hours", "in `notification_preferences`"),
-    ("thread_locks", "what someone did as a keeper of a room"),
     ("thread_locks", "a conversation's"),
     ("timeline", "an agency's"),
     ("twin_sends", "kept for seconds"),
