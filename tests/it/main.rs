@@ -48,6 +48,7 @@ mod monitoring;
 mod notifications;
 mod older_systems;
 mod owners;
+mod pictures;
 mod presence;
 mod privacy;
 mod replay;
