@@ -47,7 +47,7 @@ use crate::metrics;
 use crate::models::facts;
 use crate::models::store::{Engine, Store, StoreOptions};
 use crate::objects::store::Objects;
-use crate::socket::census;
+use crate::socket::{census, io};
 
 /// How old another node's heartbeat may be for it to count as live.
 const NODE_FRESH_S: i64 = 20;
@@ -229,7 +229,8 @@ fn bind(config: &Config) -> Result<Vec<TcpListener>, String> {
             let listener = TcpListener::bind(address).map_err(|fault| {
                 format!("BIND: {address} cannot be listened on: {fault}; is another server there?")
             })?;
-            listener.set_nonblocking(true).map_err(|fault| format!("BIND: {address}: {fault}"))?;
+            let set = listener.set_nonblocking(true).and(io::configure_listener(&listener));
+            set.map_err(|fault| format!("BIND: {address}: {fault}"))?;
             Ok(listener)
         })
         .collect()

@@ -134,8 +134,10 @@ macro_rules! service {
             .client_request_timeout(state.config.request_timeout)
             .client_disconnect_timeout(Duration::from_secs(1))
             .on_connect_ext(|stream: &$stream, extensions| {
-                // A socket that refuses an option is served all the same.
-                drop(io::configure(tcp_of(stream)));
+                if !io::INHERITED {
+                    // A socket that refuses an option is served all the same.
+                    drop(io::configure(tcp_of(stream)));
+                }
                 extensions.insert(Wire { is_tls: $is_tls });
             })
             .upgrade(fn_service(move |(request, framed): (Request, Framed<$stream, h1::Codec>)| {
