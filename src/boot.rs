@@ -213,7 +213,7 @@ fn furnish(
         authenticator,
         recorder: Recorder::default(),
         throttles: Throttles::new(limits(config)),
-        online: Arc::new(Online::new(config.presence_grace, node)),
+        online: Arc::new(Online::new(config.presence_grace, config.online_said, node)),
         draining: AtomicBool::new(false),
         lobby: OnceCell::new(),
         epoch,
@@ -294,6 +294,15 @@ fn announce(config: &Config, addresses: &[SocketAddr], is_tls: bool) {
     let scheme = if is_tls { "https" } else { "http" };
     for address in addresses {
         info!("serving at {scheme}://{address} workers={}", config.workers);
+    }
+    match (config.has_lobby(), config.is_loopback()) {
+        (true, false) => {
+            warn!("the lobby at /ws/chat/ is open: whoever reaches this server may write there");
+        }
+        (false, false) if config.lobby.is_none() => {
+            info!("the lobby at /ws/chat/ is closed on public addresses; LOBBY=true opens it");
+        }
+        _ => {}
     }
 }
 

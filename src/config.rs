@@ -298,6 +298,8 @@ settings! {
     presence_grace: Duration = "15s", duration("0s", "1h");
     /// How long a call rings before it is missed.
     call_ring: Duration = "45s", duration("10ms", "10m");
+    /// How long older clients count as online after they said so, unless they say more.
+    online_said: Duration = "15m", duration("10ms", "1d");
     /// How long "is typing" holds unless repeated.
     typing_ttl: Duration = "6s", duration("10ms", "10m");
     /// How long an order of priority CRITICAL may go unanswered before dispatchers are told.
@@ -322,6 +324,15 @@ settings! {
     device_ahead: Duration = "2m", duration("0s", "1d");
     /// How long ago something may have happened that a device tells late.
     device_behind: Duration = "24h", duration("1s", "30d");
+    /// Most pictures of one incident.
+    incident_images: usize = "20", count(1..=200);
+    /// Largest picture of an incident, from its crew or the public.
+    incident_image_max_size: usize = "5MiB", size(1024..=1 << 30);
+    /// Calls for help by the public form that one address may send within `PUBLIC_FORM_WINDOW`, and
+    /// five times as many pictures by themselves; 0 is unlimited.
+    public_forms: u32 = "10", rate();
+    /// The window of `PUBLIC_FORMS`.
+    public_form_window: Duration = "10m", duration("10ms", "1d");
     /// Time between looks at the deadlines of dispatch.
     dispatch_sweep: Duration = "250ms", duration("10ms", "10s");
 
@@ -337,8 +348,12 @@ settings! {
     restart_spread: Duration = "10s", duration("0s", "10m");
     /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
-    /// Whether `/ws/chat/` is there, the room that needs no sign-in.
-    lobby: bool = "true", switch();
+    /// Whether `/ws/chat/` is there, the room that needs no sign-in; unless set, on a server that
+    /// listens on loopback alone.
+    lobby: Option<bool> = "", optional(switch());
+    /// Whether the links to files that older clients are given open for whoever has one, as those
+    /// of their own servers did; else for signed-in readers of the conversation alone.
+    file_links: bool = "true", switch();
     /// Whether `/ws/echo/` is there, for conformance tests.
     echo: bool = "false", switch();
     /// How log lines are written.

@@ -115,6 +115,10 @@ ids! {
     CallId,
     /// What someone brought before the admins.
     ReportId,
+    /// A line of the log of who saw which patient.
+    ReadId,
+    /// A picture of an incident.
+    ImageId,
     /// A recorded connection attempt.
     AttemptId,
     /// A notification in someone's inbox.

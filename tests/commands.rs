@@ -100,7 +100,10 @@ impl Answer {
 fn demo_loads_people_rooms_and_messages_once() {
     let place = Place::new();
     let first = place.run(&["demo"]).done();
-    assert!(first.err.contains("loaded 6 people and 49 messages"), "{first:?}");
+    assert!(
+        first.err.contains("loaded 8 people, 49 messages, 3 units, 2 hospitals and 2 incidents"),
+        "{first:?}"
+    );
     let again = place.run(&["demo"]).done();
     assert!(again.err.contains("nothing was changed"), "{again:?}");
     let store = place.store();
@@ -112,7 +115,17 @@ fn demo_loads_people_rooms_and_messages_once() {
         })
         .unwrap();
     let names: Vec<&str> = people.iter().map(|person| person.username.as_str()).collect();
-    assert_eq!(names, ["admin", "alice", "bob", "carol", "test_dispatcher", "test_paramedic"]);
+    let wanted = [
+        "admin",
+        "alice",
+        "bob",
+        "carol",
+        "test_dispatcher",
+        "test_paramedic",
+        "test_paramedic_2",
+        "test_paramedic_3",
+    ];
+    assert_eq!(names, wanted);
     let mut topics: Vec<&str> =
         rooms.iter().map(|(_, room)| room.conversation.topic.as_str()).collect();
     topics.sort_unstable();
@@ -203,7 +216,7 @@ fn a_backup_is_restored_under_a_new_epoch() {
     let words = ["createuser", "dana", "--role", "member", "--password-stdin"];
     place.run_with(&words, "correct horse battery\n").done();
     place.run(&["restore", "copy.db"]).done();
-    assert_eq!(place.store().read(user::count).unwrap(), 6);
+    assert_eq!(place.store().read(user::count).unwrap(), 8);
     assert_ne!(place.store().epoch(), epoch);
     std::fs::write(place.path("junk.db"), "not a database").unwrap();
     place.run(&["restore", "junk.db"]).failed("junk.db");

@@ -30,7 +30,9 @@ use switchboard::protocol::refusal::Refusal;
 use switchboard::protocol::topic::Topic;
 use switchboard::protocol::views::attachment::AttachmentView;
 use switchboard::protocol::views::positions::PositionView;
-use switchboard::protocol::views::talk::{ForwardView, PinView, ReactionView, ReceiptSharing};
+use switchboard::protocol::views::talk::{
+    ForwardView, PinView, ReactionView, ReactorView, ReceiptSharing,
+};
 use switchboard::protocol::views::{
     ChatSnapshot, ConversationKind, ConversationView, HistoryPage, MemberRole, MemberView,
     MessageView, PersonView, ReplyView,
@@ -148,6 +150,7 @@ fn message() -> MessageView {
             id: MessageId(310),
             sender: Some(UserId(3)),
             content: "good morning".into(),
+            author: Some(bob()),
         }),
         client_id: Some("3d1b7c7e".into()),
         created_at: at(),
@@ -172,6 +175,7 @@ fn attachment() -> AttachmentView {
         height: Some(1_200),
         url: "/api/v1/attachments/71/content".into(),
         thumbnail_url: Some("/api/v1/attachments/71/thumbnail".into()),
+        key: "b0f00a089f86d081884c7d659a2feaa0".into(),
     }
 }
 
@@ -226,9 +230,14 @@ fn events() -> Vec<Event> {
     let edited = MessageView {
         content: "hello, all".into(),
         edited_at: Some(at()),
-        forwarded_from: Some(ForwardView { sender: Some(bob()) }),
+        forwarded_from: Some(ForwardView { sender: Some(bob()), of: Some(MessageId(3)) }),
         mentions: vec![bob()],
-        reactions: vec![ReactionView { emoji: "👍".into(), count: 1, users: vec![UserId(3)] }],
+        reactions: vec![ReactionView {
+            emoji: "👍".into(),
+            count: 1,
+            users: vec![UserId(3)],
+            each: vec![ReactorView { emoji: "👍".into(), user: bob(), at: at() }],
+        }],
         pinned: Some(PinView { by, at: at() }),
         ..message()
     };

@@ -33,7 +33,8 @@ pub fn admit(conn: &mut DbConn, who: &Identity, id: AttachmentId) -> Result<Atta
     let missing = || Fault::Refused(Refusal::not_found());
     let row = attachment::by_id(conn, id)?.filter(AttachmentRow::is_ready).ok_or_else(missing)?;
     let Some(message) = row.message_id else {
-        let mine = row.uploader_id == Some(who.user);
+        // What something else keeps is read where that is read.
+        let mine = row.uploader_id == Some(who.user) && row.holder.is_none();
         let relation = if mine { Relation::Author } else { Relation::Stranger };
         require(who, TopicKind::Chat, Action::Download, relation)?;
         return Ok(row);

@@ -25,6 +25,7 @@ use crate::models::{answer as answers, call};
 use crate::protocol::command::call::{CallCommand, CallSignal};
 use crate::protocol::event::EventBody;
 use crate::protocol::event::call::CallEvent;
+use crate::protocol::event::older::OlderEvent;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::call::{CallState, PartState};
@@ -99,7 +100,8 @@ fn once(
     Ok(effect)
 }
 
-/// Passes a signal on to the inboxes of those it is for.
+/// Passes a signal on to the inboxes of those it is for, and to their older clients where those
+/// listen.
 fn relay<A: Owner>(owner: &mut A, perform: Perform, signal: CallSignal, ctx: &mut Context<A>) {
     let house = Arc::clone(&owner.switchboard().house);
     let Perform { who, reply, .. } = perform;
@@ -109,12 +111,14 @@ fn relay<A: Owner>(owner: &mut A, perform: Perform, signal: CallSignal, ctx: &mu
         house.lane.read(move |conn| call_reads::addressees(conn, &who, &signal)).await
     };
     ctx.spawn(asking.into_actor(owner).map(move |to, owner, _| {
-        reply.send(to.map(|to: Vec<UserId>| {
-            for user in to {
+        reply.send(to.map(|(home, to): (Topic, Vec<UserId>)| {
+            for user in &to {
                 let payload = Arc::clone(&payload);
                 let body = EventBody::Call(CallEvent::Signal { call, from, payload });
-                owner.switchboard().tell_listeners(Topic::Inbox(user), body);
+                owner.switchboard().tell_listeners(Topic::Inbox(*user), body);
             }
+            let body = EventBody::Older(OlderEvent::Handed { call, from, to, payload });
+            owner.switchboard().tell_listeners(home, body);
             done()
         }));
     }));

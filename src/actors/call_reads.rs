@@ -53,7 +53,8 @@ pub fn list(
     Ok(CallPage { calls: call::views(conn, &rows)?, more })
 }
 
-/// To whom a signal goes: the other participants, or the one it names, of a call that is on.
+/// To whom a signal goes: the other participants, or the one it names, of a call that is on; and
+/// the topic of its conversation.
 ///
 /// # Errors
 /// `not_found` for who is no participant, `conflict` for a call that is over, `too_large`.
@@ -61,7 +62,7 @@ pub fn addressees(
     conn: &mut DbConn,
     who: &Identity,
     signal: &CallSignal,
-) -> Result<Vec<UserId>, Fault> {
+) -> Result<(Topic, Vec<UserId>), Fault> {
     if signal.payload.get().len() > SIGNAL_BYTES {
         let rule = format!("at most {SIGNAL_BYTES} bytes");
         return Err(Refusal { code: Code::TooLarge, ..Refusal::field("data.payload", rule) }.into());
@@ -81,8 +82,8 @@ pub fn addressees(
     let others = parts.iter().filter(|part| part.user_id != who.user && takes_part(part));
     let others: Vec<UserId> = others.map(|part| part.user_id).collect();
     match signal.to {
-        None => Ok(others),
-        Some(to) if others.contains(&to) => Ok(vec![to]),
+        None => Ok((home.topic(), others)),
+        Some(to) if others.contains(&to) => Ok((home.topic(), vec![to])),
         Some(_) => Err(Refusal::field("data.to", "another participant of the call").into()),
     }
 }

@@ -11,6 +11,7 @@ use crate::actors::message_commands;
 use crate::actors::post::{self, PostJob};
 use crate::actors::receipt_commands;
 use crate::actors::switchboard::Switchboard;
+use crate::actors::threads;
 use crate::actors::twins::TwinJob;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -72,6 +73,7 @@ pub fn perform(
         OlderCommand::ReadTo { message } => read_to(conn, who, topic, *message, house),
         OlderCommand::ReadAll => read_all(conn, who, topic, house),
         OlderCommand::DeleteOwn { id } => delete_own(conn, who, topic, *id),
+        OlderCommand::LockThread { root, on } => threads::lock(conn, who, topic, *root, *on),
         OlderCommand::SendTwice { .. } | OlderCommand::Seat { .. } => {
             Err(Refusal::new(Code::UnknownType, "not a command that writes").into())
         }

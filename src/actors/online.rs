@@ -11,6 +11,7 @@ use chrono::NaiveDateTime;
 use log::warn;
 
 use crate::actors::lane::Lane;
+use crate::actors::said::Words;
 use crate::clock;
 use crate::ids::UserId;
 use crate::models::error::StoreError;
@@ -53,13 +54,15 @@ pub struct Online {
     grace: Duration,
     /// This process's name, when others share its database.
     node: Option<String>,
+    /// What people themselves say of it.
+    pub words: Words,
 }
 
 impl Online {
-    /// Nobody yet. People count as online for `grace` after their last socket; with `node`, this
-    /// process tells others under that name.
-    pub fn new(grace: Duration, node: Option<String>) -> Self {
-        Self { people: Mutex::default(), grace, node }
+    /// Nobody yet. People count as online for `grace` after their last socket, and for `said` after
+    /// they said so; with `node`, this process tells others under that name.
+    pub fn new(grace: Duration, said: Duration, node: Option<String>) -> Self {
+        Self { people: Mutex::default(), grace, node, words: Words::new(said) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, People> {
@@ -68,6 +71,7 @@ impl Online {
 
     /// One more socket of a person.
     pub fn arrive(&self, user: UserId) {
+        self.words.came(user);
         let mut people = self.lock();
         let People { here, came, leaving } = &mut *people;
         let entry = here.entry(user).or_insert_with(|| {
@@ -90,8 +94,11 @@ impl Online {
         }
     }
 
-    /// Whether someone is online in this process.
+    /// Whether someone is online in this process, by their own word or else by a socket.
     pub fn is_here(&self, user: UserId) -> bool {
+        if let Some(word) = self.words.of(user) {
+            return word;
+        }
         let people = self.lock();
         people.here.get(&user).is_some_and(|here| self.counts(*here, Instant::now()))
     }
@@ -152,6 +159,7 @@ impl Online {
 
     /// Writes who came, who went, and when they were last here. One call at a time.
     pub async fn flush(&self, lane: &Lane) {
+        self.words.tidy(|user| self.lock().here.contains_key(&user));
         self.write(lane, self.take(self.grace)).await;
     }
 
@@ -186,7 +194,7 @@ mod tests {
 
     #[test]
     fn someone_is_online_until_the_grace_after_their_last_socket() {
-        let online = Online::new(Duration::from_secs(60), None);
+        let online = Online::new(Duration::from_secs(60), Duration::ZERO, None);
         assert!(!online.is_here(UserId(1)));
         online.arrive(UserId(1));
         online.arrive(UserId(1));
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn who_comes_back_within_the_grace_was_never_gone() {
-        let online = Online::new(Duration::ZERO, None);
+        let online = Online::new(Duration::ZERO, Duration::ZERO, None);
         online.arrive(UserId(1));
         online.depart(UserId(1));
         assert!(!online.is_here(UserId(1)));

@@ -14,6 +14,7 @@ use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
 use crate::actors::notify::posts::{self, Said};
 use crate::actors::slow_mode;
+use crate::actors::threads;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
 use crate::clock;
@@ -151,6 +152,7 @@ impl PostJob {
     }
 
     fn new_post(&self, conn: &mut DbConn, admitted: &mut Admitted) -> Result<NewPost, Fault> {
+        threads::check_open(conn, &self.who, &admitted.admission, self.send.reply_to)?;
         let conversation = admitted.admission.conversation()?;
         let mentions = mentioned(conn, conversation.id, self.who.user, &self.send.content)?;
         let post = NewPost {

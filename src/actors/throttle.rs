@@ -16,6 +16,9 @@ use crate::ids::{ConversationId, UserId};
 use crate::metrics;
 use crate::protocol::refusal::Refusal;
 
+/// Pictures that may come by themselves for each call for help.
+const PICTURES_A_FORM: u32 = 5;
+
 /// A rate with a burst; 0 for either means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -103,6 +106,10 @@ pub struct Limits {
     pub flood_messages: u32,
     /// … within this window.
     pub flood_window: Duration,
+    /// Calls for help by the public form from one address …
+    pub public_forms: u32,
+    /// … within this window.
+    pub public_form_window: Duration,
     /// Login attempts of one account or address …
     pub login_attempts: u32,
     /// … within this window.
@@ -121,6 +128,8 @@ pub struct Throttles {
     guests: Keyed<IpAddr>,
     floods: Keyed<(UserId, ConversationId)>,
     connects: Keyed<IpAddr>,
+    public_forms: Keyed<IpAddr>,
+    public_pictures: Keyed<IpAddr>,
     logins: LoginThrottle,
     open: Mutex<Open>,
     refused: Mutex<HashMap<IpAddr, Refused>>,
@@ -170,6 +179,11 @@ impl Throttles {
             guests: Keyed::new(limits.messages.quota()),
             floods: Keyed::new(within(limits.flood_messages, limits.flood_window)),
             connects: Keyed::new(limits.connects.quota()),
+            public_forms: Keyed::new(within(limits.public_forms, limits.public_form_window)),
+            public_pictures: Keyed::new(within(
+                limits.public_forms.saturating_mul(PICTURES_A_FORM),
+                limits.public_form_window,
+            )),
             logins: LoginThrottle::new(limits.login_attempts, limits.login_window),
             open: Mutex::default(),
             refused: Mutex::default(),
@@ -213,6 +227,22 @@ impl Throttles {
     /// `rate_limited` with the wait.
     pub fn connect(&self, address: IpAddr) -> Result<(), Refusal> {
         self.connects.ask(&address)
+    }
+
+    /// One more call for help by the public form.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn public_form(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.public_forms.ask(&address)
+    }
+
+    /// One more picture for the public form that comes by itself.
+    ///
+    /// # Errors
+    /// `rate_limited` with the wait.
+    pub fn public_picture(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.public_pictures.ask(&address)
     }
 
     /// One more login attempt for an account from an address: both are counted.
@@ -292,6 +322,8 @@ impl Throttles {
         self.guests.tidy();
         self.floods.tidy();
         self.connects.tidy();
+        self.public_forms.tidy();
+        self.public_pictures.tidy();
         self.logins.tidy(Instant::now());
     }
 }

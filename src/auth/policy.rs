@@ -77,6 +77,10 @@ pub enum Action {
     ChangePatient,
     ReadIncident,
     ReadPatient,
+    ReadPatientLog,
+    ReadFleet,
+    AddImage,
+    ExportIncidents,
     AssignUnit,
     OverrideUnit,
     AdvanceUnit,
@@ -102,6 +106,8 @@ pub enum Action {
     ResolveReport,
     Export,
     Erase,
+    /// Keeping a thread from being answered, and answering it all the same.
+    LockThread,
 }
 
 /// How the subject stands to the thing asked about. One, the strongest that counts for the action.

@@ -50,7 +50,8 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
-fn dispatch(config: &Config) -> DispatchSettings {
+/// For dispatch.
+pub fn dispatch(config: &Config) -> DispatchSettings {
     DispatchSettings {
         answer_within: [
             config.answer_low,
@@ -65,6 +66,7 @@ fn dispatch(config: &Config) -> DispatchSettings {
         lock_after: config.incident_lock,
         device_ahead: config.device_ahead,
         device_behind: config.device_behind,
+        images_per_incident: wide(config.incident_images),
         sweep: config.dispatch_sweep,
     }
 }
@@ -91,6 +93,8 @@ pub fn limits(config: &Config) -> Limits {
         },
         flood_messages: config.flood_messages,
         flood_window: config.flood_window,
+        public_forms: config.public_forms,
+        public_form_window: config.public_form_window,
         login_attempts: config.login_attempts,
         login_window: config.login_window,
         sockets: narrow(config.max_connections),

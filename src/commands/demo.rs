@@ -1,11 +1,13 @@
-//! `demo`: people, rooms and messages to try the server with.
+//! `demo`: people, rooms, messages and a dispatchers' board to try the server with.
 
 use std::collections::BTreeMap;
 
 use crate::actors::membership_commands::seat_members;
 use crate::auth::identity::{Carrier, Identity, Role};
 use crate::auth::password;
+use crate::boot::translate;
 use crate::clock;
+use crate::commands::demo_dispatch::{self, Staged};
 use crate::commands::demo_talk::{DIRECT, GENERAL, MATHEMATICS, RANDOM, ROOM_A, ROTA, SWAP, Said};
 use crate::commands::failure::Failure;
 use crate::commands::local;
@@ -19,6 +21,8 @@ use crate::models::store::DbConn;
 use crate::models::user::{self, NewUser, User};
 use crate::protocol::views::{ConversationKind, MemberRole};
 
+/// Who keeps the board.
+const DISPATCHER: &str = "test_dispatcher";
 /// The password of everyone here.
 const PASSWORD: &str = "switchboard-demo";
 /// The groups: title, members with the owner first, and what was said.
@@ -53,6 +57,8 @@ const PEOPLE: &[Person] = &[
     member("carol", "Carol", "Tutor"),
     person("test_dispatcher", "Test Dispatcher", Role::Dispatcher),
     person("test_paramedic", "Test Paramedic", Role::Paramedic),
+    person("test_paramedic_2", "Second Paramedic", Role::Paramedic),
+    person("test_paramedic_3", "Third Paramedic", Role::Paramedic),
 ];
 
 /// Loads what is missing, all or nothing.
@@ -73,17 +79,26 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let missing = PEOPLE.iter().filter(|one| !known.iter().any(|two| two.username == one.name));
     let newcomers: Vec<NewUser> = missing.map(account).collect();
     let added = newcomers.len();
-    let said = store.write(|conn| {
+    let settings = translate::dispatch(config);
+    let (said, staged) = store.write(|conn| {
         for newcomer in newcomers {
             user::insert(conn, newcomer)?;
         }
-        Cast::load(conn)?.act(conn)
+        let cast = Cast::load(conn)?;
+        let dispatcher = identity(cast.get(DISPATCHER)?);
+        let id = |name: &str| Ok(cast.get(name)?.id);
+        let staged = demo_dispatch::stage(conn, &dispatcher, &settings, id)?;
+        Ok((cast.act(conn)?, staged))
     })?;
     let names: Vec<&str> = PEOPLE.iter().map(|person| person.name).collect();
-    if added == 0 && said == 0 {
+    if added == 0 && said == 0 && staged.is_nothing() {
         tell("everything was here already; nothing was changed");
     } else {
-        tell(&format!("loaded {added} people and {said} messages"));
+        let Staged { units, hospitals, incidents } = staged;
+        tell(&format!(
+            "loaded {added} people, {said} messages, {units} units, {hospitals} hospitals and \
+             {incidents} incidents"
+        ));
     }
     tell(&format!("sign in as {} with the password {PASSWORD}", names.join(", ")));
     if !config.is_loopback() {
@@ -259,6 +274,8 @@ mod tests {
         assert!(GROUPS.iter().all(|(_, members, talk)| speaks(talk, members)));
         assert!(DIRECTS.iter().all(|(pair, talk)| speaks(talk, pair)));
         assert!(speaks(MATHEMATICS, FORUM_MEMBERS));
+        assert!(everyone.contains(&DISPATCHER));
+        assert!(demo_dispatch::crew().all(|name| everyone.contains(&name)));
         for name in everyone {
             let email = format!("{name}@example.org");
             assert_eq!(password::check_new(PASSWORD, name, &email), Ok(()));

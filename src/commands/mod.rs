@@ -13,6 +13,7 @@ pub mod createsuperuser;
 pub mod createuser;
 pub mod credential;
 pub mod demo;
+pub mod demo_dispatch;
 pub mod demo_talk;
 pub mod failure;
 pub mod import_django;

@@ -242,6 +242,11 @@ impl Config {
         self.is_loopback()
     }
 
+    /// Whether the room without sign-in is open: where nobody said so, to this machine alone.
+    pub fn has_lobby(&self) -> bool {
+        self.lobby.unwrap_or_else(|| self.is_loopback())
+    }
+
     /// Whether `address` is one of TRUSTED_PROXIES.
     pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(address))

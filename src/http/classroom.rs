@@ -7,6 +7,7 @@ pub mod letters;
 pub mod pages;
 pub mod rooms;
 pub mod sending;
+pub mod threads;
 
 use actix_web::web;
 
@@ -30,6 +31,16 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/chat/general/messages", Access::SignedIn),
     row("POST", "/api/chat/general/send_message", Access::SignedIn),
     row("GET", "/api/chat/general/threads", Access::SignedIn),
+    row("POST", "/api/chat/general/create_thread", Access::SignedIn),
+    row("GET", "/api/chat/threads", Access::SignedIn),
+    row("POST", "/api/chat/threads", Access::SignedIn),
+    row("GET", "/api/chat/threads/{id}", Access::SignedIn),
+    row("GET", "/api/chat/threads/{id}/messages", Access::SignedIn),
+    row("POST", "/api/chat/threads/{id}/send_message", Access::SignedIn),
+    row("POST", "/api/chat/threads/{id}/pin", Access::SignedIn),
+    row("POST", "/api/chat/threads/{id}/unpin", Access::SignedIn),
+    row("POST", "/api/chat/threads/{id}/lock", Access::SignedIn),
+    row("POST", "/api/chat/threads/{id}/unlock", Access::SignedIn),
     row("GET", "/api/chat/rooms", Access::SignedIn),
     row("GET", "/api/chat/rooms/{id}", Access::SignedIn),
     row("GET", "/api/chat/rooms/{id}/messages", Access::SignedIn),
@@ -45,4 +56,5 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     forum::configure(cfg);
     general::configure(cfg);
     rooms::configure(cfg);
+    threads::configure(cfg);
 }

@@ -13,6 +13,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::auth::identity::Identity;
@@ -84,6 +85,9 @@ impl Fail {
     /// The same in an object that says `success: false`, with the first sentence as `error`.
     #[must_use]
     pub fn in_success_shape(self) -> Self {
+        if self.body.get("success").is_some() {
+            return self;
+        }
         let first = match &self.body {
             Value::Object(fields) => fields.values().next().map(|words| match words {
                 Value::Array(list) => list.first().cloned().unwrap_or_default(),
@@ -369,6 +373,15 @@ impl Fields {
             _ => Err(Fail::field(name, "Must be a valid boolean.")),
         }
     }
+}
+
+/// The id in the answer to a command that made something, a message or a call.
+///
+/// # Errors
+/// `internal` when it names none.
+pub fn answered_id<T: FromStr>(answer: &RawValue) -> Result<T, Refusal> {
+    let made: Value = serde_json::from_str(answer.get()).unwrap_or_default();
+    made["id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(Refusal::internal)
 }
 
 /// The media type of a request, without its parameters, in lower case.

@@ -12,6 +12,12 @@ pub fn new_key() -> String {
     format!("{}/{name}", &name[..2])
 }
 
+/// The key that ends in this word, if any can.
+pub fn key_of(word: &str) -> Option<String> {
+    let is_word = word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_word.then(|| format!("{}/{word}", &word[..2]))
+}
+
 /// The last part of a path that a client calls a file by, without what could confuse a reader.
 pub fn file_name(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default().trim().trim_matches('.');

@@ -38,6 +38,8 @@ const BUSY_RETRY_MS: u64 = 2_000;
 #[derive(Debug, Clone)]
 pub struct Intake {
     places: Arc<Semaphore>,
+    /// Of them at most half are the public's.
+    public_places: Arc<Semaphore>,
     painters: Arc<Semaphore>,
     pub max_bytes: u64,
     pub waiting_bytes: i64,
@@ -121,6 +123,7 @@ impl Intake {
     pub fn new(config: &Config) -> Self {
         Self {
             places: Arc::new(Semaphore::new(config.uploads_at_once)),
+            public_places: Arc::new(Semaphore::new(config.uploads_at_once.div_ceil(2))),
             painters: Arc::new(Semaphore::new(config.picture_threads)),
             max_bytes: config.attachment_max_size as u64,
             waiting_bytes: i64::try_from(config.uploads_waiting_size).unwrap_or(i64::MAX),
@@ -137,6 +140,15 @@ impl Intake {
     pub fn enter(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let place = Arc::clone(&self.places).try_acquire_owned();
         place.map_err(|_| Refusal::unavailable(BUSY_RETRY_MS))
+    }
+
+    /// The public's place beside it, for who is not signed in.
+    fn enter_as(&self, uploader: Option<UserId>) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        if uploader.is_some() {
+            return Ok(None);
+        }
+        let place = Arc::clone(&self.public_places).try_acquire_owned();
+        place.map(Some).map_err(|_| Refusal::unavailable(BUSY_RETRY_MS))
     }
 
     /// Whether this may be uploaded, by the settings and the wish.
@@ -163,7 +175,7 @@ impl Intake {
         wish: Wish,
         body: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<AttachmentRow, Refusal> {
-        let place = self.enter()?;
+        let place = (self.enter()?, self.enter_as(wish.uploader)?);
         let limit = wish.max_bytes;
         if wish.size.is_some_and(|size| size > limit) {
             return Err(too_large(limit));

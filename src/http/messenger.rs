@@ -2,11 +2,14 @@
 //! ids. It sits on the same owners, models and policy as the native API.
 
 pub mod accounts;
+pub mod calls;
 pub mod contacts;
 pub mod conversations;
+pub mod files;
 pub mod letters;
 pub mod messages;
 pub mod profiles;
+pub mod talk;
 
 use std::sync::Arc;
 
@@ -71,6 +74,20 @@ pub const ROUTES: &[Route] = &[
     row("DELETE", "/api/chat/conversations/{id}/messages/{message}", Access::SignedIn),
     row("PATCH", "/api/chat/conversations/{id}/messages/{message}/edit", Access::SignedIn),
     row("DELETE", "/api/chat/conversations/{id}/messages/{message}/soft-delete", Access::SignedIn),
+    row("PUT", "/api/chat/conversations/{id}/messages/{message}", Access::SignedIn),
+    row("POST", "/api/chat/conversations/{id}/messages/{message}/react", Access::SignedIn),
+    row("POST", "/api/chat/conversations/{id}/messages/{message}/pin", Access::SignedIn),
+    row("POST", "/api/chat/conversations/{id}/messages/{message}/unpin", Access::SignedIn),
+    row("POST", "/api/chat/conversations/{id}/messages/{message}/forward", Access::SignedIn),
+    row("GET", "/api/chat/attachments/{id}/download", Access::SignedIn),
+    row("GET", "/media/chat/{key}/{name}", Access::Anyone),
+    row("GET", "/api/chat/calls", Access::SignedIn),
+    row("POST", "/api/chat/calls", Access::SignedIn),
+    row("GET", "/api/chat/calls/active", Access::SignedIn),
+    row("GET", "/api/chat/calls/{id}", Access::SignedIn),
+    row("POST", "/api/chat/calls/{id}/answer", Access::SignedIn),
+    row("POST", "/api/chat/calls/{id}/reject", Access::SignedIn),
+    row("POST", "/api/chat/calls/{id}/end", Access::SignedIn),
     row("GET", "/api/chat/users/search", Access::SignedIn),
     row("GET", "/api/chat/contacts", Access::SignedIn),
     row("POST", "/api/chat/contacts", Access::SignedIn),
@@ -144,8 +161,17 @@ impl Viewer {
         conn: &mut DbConn,
         ids: impl IntoIterator<Item = UserId>,
     ) -> Result<Faces, Fault> {
-        faces::seen_by(conn, &self.house.online, &self.who, ids)
+        let mut faces = faces::seen_by(conn, &self.house.online, &self.who, ids)?;
+        for face in faces.values_mut() {
+            face.about.avatar = face.about.avatar.take().map(|path| absolute(&self.base, path));
+        }
+        Ok(faces)
     }
+}
+
+/// The whole address of what stands under a path of this server; others stay as they are.
+pub fn absolute(base: &str, path: String) -> String {
+    if path.starts_with('/') { format!("{base}{path}") } else { path }
 }
 
 /// What stands before a path in an absolute address of this server.
@@ -165,4 +191,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     contacts::configure(cfg);
     conversations::configure(cfg);
     messages::configure(cfg);
+    talk::configure(cfg);
+    files::configure(cfg);
+    calls::configure(cfg);
 }

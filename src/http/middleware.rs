@@ -47,8 +47,9 @@ const QUIET_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 pub fn cors(config: &Arc<Config>) -> Cors {
     let config = Arc::clone(config);
     Cors::default()
-        .allowed_origin_fn(move |origin, _| {
-            origin.to_str().is_ok_and(|origin| may_cross(origin, &config))
+        .allowed_origin_fn(move |origin, head| {
+            let may = |origin: &str| may_cross(origin, &config) || may_probe(origin, head, &config);
+            origin.to_str().is_ok_and(may)
         })
         .allowed_methods(["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"])
         .allow_any_header()
@@ -62,6 +63,13 @@ fn may_cross(origin: &str, config: &Config) -> bool {
     let listed = |known: &String| known.eq_ignore_ascii_case(origin);
     config.cors_allowed_origins.iter().any(listed)
         || (config.is_development() && handshake::is_allowed(origin, "", config))
+}
+
+/// Whether a page opened from a file asks what the lobby's diagnostics ask: may I ask at all? Of
+/// anything but that question it may read no answer.
+fn may_probe(origin: &str, head: &RequestHead, config: &Config) -> bool {
+    let is_question = head.method == Method::OPTIONS && head.uri.path() == "/";
+    origin == "null" && is_question && config.has_lobby()
 }
 
 /// Wraps every request: names it, answers what no handler did, adds headers, logs one line.

@@ -15,8 +15,8 @@ use crate::http::cookies;
 use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
-    accounts, calls, chat, contacts, departure, diagnostics, invites, members, messages, passwords,
-    people, profiles, reports, search, sessions, talk,
+    accounts, calls, chat, contacts, departure, diagnostics, dispatch, invites, members, messages,
+    passwords, people, profiles, reports, search, sessions, talk,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 use crate::protocol::refusal::{Code, Refusal};
@@ -96,6 +96,7 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     monitoring::Described::openapi,
     notifications::Described::openapi,
     service_tokens::Described::openapi,
+    dispatch::described,
 ];
 
 fn described() -> utoipa::openapi::OpenApi {

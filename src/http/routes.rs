@@ -4,11 +4,13 @@ use actix_web::web;
 
 use crate::http::state::State;
 use crate::http::{
-    accounts, calls, chat, classroom, contacts, departure, diagnostics, invites, lobby, members,
-    messages, messenger, middleware, openapi, operations, pages, profiles, reports, search,
-    sessions, talk, tokens, upgrade,
+    accounts, calls, chat, classroom, contacts, departure, diagnostics, dispatch, invites, lobby,
+    members, messages, messenger, middleware, openapi, operations, pages, profiles, reports,
+    search, sessions, talk, tokens, upgrade,
 };
-use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
+use crate::http::{
+    dashboard, member_talks, monitoring, notifications, request_form, service_tokens,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub const ROUTES: &[&[Route]] = &[
     NOTIFICATIONS,
     FIGURES,
     LOBBY,
+    dispatch::READS,
+    dispatch::doors::ROUTES,
+    request_form::ROUTES,
     messenger::ROUTES,
     classroom::ROUTES,
 ];
@@ -287,7 +292,7 @@ fn meets(route: &str, path: &str) -> bool {
 pub fn configure(cfg: &mut web::ServiceConfig, state: &State) {
     cfg.app_data(web::Data::new(state.clone()))
         .app_data(web::PayloadConfig::new(state.config.request_max_size));
-    register(cfg, state.config.echo, state.config.lobby);
+    register(cfg, state.config.echo, state.config.has_lobby());
 }
 
 fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
@@ -316,6 +321,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     crate::http::attachments::configure(cfg);
     crate::http::events::configure(cfg);
     crate::http::docs_page::configure(cfg);
+    dispatch::configure(cfg);
     messenger::configure(cfg);
     classroom::configure(cfg);
     pages::configure(cfg);

@@ -246,7 +246,7 @@ async fn serve_upgrade<T>(
     // As routes do: what is escaped in a path is read before it is compared.
     let read = request.path().contains('%').then(|| Url::new(request.uri().clone()));
     let path = read.as_ref().map_or(request.path(), Url::path);
-    let Some((row, key)) = paths::find(path, state.config.echo, state.config.lobby) else {
+    let Some((row, key)) = paths::find(path, state.config.echo, state.config.has_lobby()) else {
         let response = in_time(app(request)).await.unwrap_or_else(|late| late);
         return Box::pin(refuse(framed, response)).await;
     };

@@ -10,13 +10,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::actors::{faces, people_reads};
 use crate::auth::token::Issued;
 use crate::http::cookies;
 use crate::http::extract::MaybeCaller;
+use crate::http::messenger::{absolute, base};
 use crate::http::renewal;
 use crate::http::sign_in::{self, SignedIn};
 use crate::http::state::State;
-use crate::models::people;
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
 use crate::protocol::dialect::classroom::shapes as classroom;
@@ -88,16 +89,23 @@ fn plainly(refusal: &Refusal) -> HttpResponse {
     response.json(json!({"success": false, "error": detail, "detail": detail}))
 }
 
-/// The union of what the older clients read of a user; ids are numbers to them.
-pub fn older_user(user: &User) -> Value {
-    let face = people::face(user);
+/// The union of what the older clients read of themselves; ids are numbers to them.
+async fn older_user(state: &State, request: &HttpRequest, user: User) -> Result<Value, Refusal> {
+    let base = base(request, state);
+    let read = state.house.lane.read(move |conn| {
+        let mut face = faces::oneself(conn, &user)?;
+        face.about.avatar = face.about.avatar.take().map(|path| absolute(&base, path));
+        let kept = people_reads::settings(conn, user.id)?;
+        let shares = people_reads::own(conn, user.id)?.privacy.show_read_receipts;
+        Ok((face, messenger::settings(user.id, &kept, shares)))
+    });
+    let (face, settings) = read.await?;
     let mut shown = classroom::account(&face);
-    if let Value::Object(fields) = messenger::user(&face, None) {
+    if let Value::Object(fields) = messenger::user(&face, Some(settings)) {
         shown.extend(fields);
     }
     let more = json!({
-        "avatar_url": null,
-        "is_online": true,
+        "avatar_url": face.about.avatar,
         "is_superuser": face.is_superuser,
         "is_available_for_dispatch": face.is_available,
         "last_login": face.last_login.map(zulu),
@@ -105,27 +113,31 @@ pub fn older_user(user: &User) -> Value {
     if let Value::Object(fields) = more {
         shown.extend(fields);
     }
-    Value::Object(shown)
+    Ok(Value::Object(shown))
 }
 
 /// The answer to a sign-in, in which each of the older clients finds what it reads.
-pub fn welcome(
+pub async fn welcome(
     state: &State,
     request: &HttpRequest,
-    signed_in: &SignedIn,
+    signed_in: SignedIn,
     status: StatusCode,
 ) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     for cookie in signed_in.cookies(request, &state.config) {
         response.cookie(cookie);
     }
-    let issued = (signed_in.opaque.as_str(), &signed_in.access, &signed_in.refresh);
-    response.json(union(&signed_in.user, issued, "Login successful"))
+    let SignedIn { user, opaque, access, refresh, .. } = signed_in;
+    // Whoever signs in is here, with a socket or without.
+    state.house.online.words.here(user.id);
+    match older_user(state, request, user).await {
+        Ok(user) => response.json(union(&user, (&opaque, &access, &refresh), "Login successful")),
+        Err(refusal) => plainly(&refusal),
+    }
 }
 
-fn union(user: &User, issued: (&str, &Issued, &Issued), words: &str) -> Value {
+fn union(user: &Value, issued: (&str, &Issued, &Issued), words: &str) -> Value {
     let (opaque, access, refresh) = issued;
-    let user = older_user(user);
     json!({
         "success": true,
         "data": {"token": opaque, "user": user, "message": words},
@@ -154,7 +166,7 @@ pub async fn login(
             .json(json!({"success": false, "error": rule, "password": [rule]}));
     };
     match sign_in::sign_in(&state, &request, &name, &password).await {
-        Ok(signed_in) => welcome(&state, &request, &signed_in, StatusCode::OK),
+        Ok(signed_in) => welcome(&state, &request, signed_in, StatusCode::OK).await,
         Err(refusal) if refusal.code == Code::NotAuthenticated => {
             let rule = "Unable to log in with provided credentials.";
             HttpResponse::BadRequest()
@@ -175,6 +187,9 @@ pub async fn logout(
     let refresh = fields.refresh.as_deref();
     match sign_in::sign_out(&state, &request, who.as_deref(), refresh).await {
         Ok(()) => {
+            if let Some(who) = &who {
+                state.house.online.words.forget(who.user);
+            }
             let mut response = HttpResponse::Ok();
             for cookie in cookies::cleared(&request, &state.config) {
                 response.cookie(cookie);
@@ -244,8 +259,12 @@ pub async fn refresh_or_reissue(
         let issued = sign_in::issue(conn, &tokens, &user, login, ttl)?;
         Ok((user, issued))
     };
-    match state.house.lane.write(write).await {
-        Ok((user, issued)) => {
+    let (user, issued) = match state.house.lane.write(write).await {
+        Ok(reissued) => reissued,
+        Err(refusal) => return plainly(&refusal),
+    };
+    match older_user(&state, &request, user).await {
+        Ok(user) => {
             let tokens = (issued.opaque.as_str(), &issued.access, &issued.refresh);
             HttpResponse::Ok().json(union(&user, tokens, "Token refreshed"))
         }

@@ -2,6 +2,8 @@
 //!
 //! A row is there before its object and goes after it, so a crash leaves no object without a row.
 
+pub mod links;
+
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
@@ -14,6 +16,9 @@ use crate::models::error::StoreError;
 use crate::models::schema::attachments;
 use crate::models::store::DbConn;
 use crate::protocol::views::attachment::{AttachmentView, UploadView};
+
+/// How the holders of incidents' pictures begin; what they hold is never public.
+pub const INCIDENT_HOLDER: &str = "incident:";
 
 /// A row of `attachments`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -68,6 +73,7 @@ impl AttachmentRow {
             height: self.height,
             url,
             thumbnail_url: self.thumbnail_type.as_ref().map(|_| small()),
+            key: self.object_key.rsplit('/').next().unwrap_or_default().to_owned(),
         }
     }
 
@@ -138,13 +144,14 @@ pub fn by_id(conn: &mut DbConn, id: AttachmentId) -> Result<Option<AttachmentRow
     Ok(found.first(conn).optional()?)
 }
 
-/// The ready file that `holder` keeps under this key.
+/// The ready file under this key that is held for the public. Pictures of incidents are not.
 ///
 /// # Errors
 /// Those of the database.
 pub fn held_by_key(conn: &mut DbConn, key: &str) -> Result<Option<AttachmentRow>, StoreError> {
     Ok(attachments::table
-        .filter(attachments::object_key.eq(key).and(attachments::holder.is_not_null()))
+        .filter(attachments::object_key.eq(key))
+        .filter(attachments::holder.not_like(format!("{INCIDENT_HOLDER}%")))
         .filter(attachments::ready_at.is_not_null().and(attachments::doomed_at.is_null()))
         .select(AttachmentRow::as_select())
         .first(conn)

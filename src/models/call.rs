@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::ids::{CallId, ConversationId, UserId};
 use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
-use crate::models::schema::{call_participants as parts, calls, conversations};
+use crate::models::schema::{call_participants as parts, calls, conversations, memberships};
 use crate::models::store::DbConn;
 use crate::models::user;
 use crate::protocol::views::call::{CallKind, CallState, CallView, PartState, PartView};
@@ -234,6 +234,40 @@ pub fn of_user(
     Ok(calls::table
         .inner_join(parts::table)
         .filter(parts::user_id.eq(user).and(calls::id.lt(before.unwrap_or(CallId(i64::MAX)))))
+        .order(calls::id.desc())
+        .limit(limit)
+        .select(Call::as_select())
+        .load(conn)?)
+}
+
+/// Up to `limit` calls of the conversations that `user` is in, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn within_reach(conn: &mut DbConn, user: UserId, limit: i64) -> Result<Vec<Call>, StoreError> {
+    let mine = memberships::table
+        .filter(memberships::user_id.eq(user))
+        .select(memberships::conversation_id);
+    Ok(calls::table
+        .filter(calls::conversation_id.eq_any(mine))
+        .order(calls::id.desc())
+        .limit(limit)
+        .select(Call::as_select())
+        .load(conn)?)
+}
+
+/// Up to `limit` calls of these that `user` takes part in and that are not over.
+///
+/// # Errors
+/// Those of the database.
+pub fn on_with(conn: &mut DbConn, user: UserId, limit: i64) -> Result<Vec<Call>, StoreError> {
+    let mine = memberships::table
+        .filter(memberships::user_id.eq(user))
+        .select(memberships::conversation_id);
+    let taken = parts::table.filter(parts::user_id.eq(user)).select(parts::call_id);
+    Ok(calls::table
+        .filter(calls::ended_at.is_null().and(calls::id.eq_any(taken)))
+        .filter(calls::conversation_id.eq_any(mine))
         .order(calls::id.desc())
         .limit(limit)
         .select(Call::as_select())

@@ -1,4 +1,4 @@
-//! The `incidents` table with patients, pictures and the log of who saw which patient.
+//! The `incidents` table with patients and the log of who saw which patient.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use diesel::prelude::*;
 
 use crate::ids::{ConversationId, HospitalId, IncidentId, UserId};
 use crate::models::error::StoreError;
-use crate::models::schema::{incident_images, incident_patients, incidents, patient_reads, users};
+use crate::models::schema::{incident_patients, incidents, patient_reads, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::protocol::dispatch::{Degrees, IncidentStatus, IncidentType, Priority};
-use crate::protocol::views::dispatch::{ImageView, PatientView};
+use crate::protocol::views::dispatch::PatientView;
 
 /// A row of `incidents`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
@@ -235,26 +235,10 @@ pub fn set_patient(
     Ok(())
 }
 
-/// Adds a picture that came with the call.
-pub fn add_image(
-    conn: &mut DbConn,
-    id: IncidentId,
-    image: &ImageView,
-    at: NaiveDateTime,
-) -> Result<(), StoreError> {
-    let row = (
-        incident_images::incident_id.eq(id),
-        incident_images::file.eq(&image.file),
-        incident_images::content_type.eq(&image.content_type),
-        incident_images::bytes.eq(image.bytes),
-        incident_images::created_at.eq(at),
-    );
-    diesel::insert_into(incident_images::table).values(row).execute(conn)?;
-    Ok(())
-}
-
 /// The way of a line that says that someone no longer looks at the board.
 pub const BOARD_LEFT: &str = "board_left";
+/// The way of a line that says that someone looked at the board as it stood, once.
+pub const BOARD_ONCE: &str = "board_once";
 /// How long before a call a board may have been opened that still shows it.
 const BOARD_OPEN_DAYS: i64 = 30;
 
@@ -317,6 +301,12 @@ pub fn reads_of(conn: &mut DbConn, incident: &Incident) -> Result<Vec<PatientRea
         .load(conn)?;
     let mut open: HashMap<Option<UserId>, PatientRead> = HashMap::new();
     for line in boards {
+        if line.way == BOARD_ONCE {
+            if line.at >= incident.received_at {
+                reads.push(line);
+            }
+            continue;
+        }
         match (line.way == BOARD_LEFT, line.at < incident.received_at) {
             (true, true) => drop(open.remove(&line.user)),
             (false, true) => drop(open.insert(line.user, line)),

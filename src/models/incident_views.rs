@@ -5,14 +5,12 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use crate::ids::{IncidentId, OrderId, UnitId, UserId};
+use crate::ids::{ImageId, IncidentId, OrderId, UnitId, UserId};
 use crate::models::error::StoreError;
 use crate::models::incident::Incident;
-use crate::models::schema::{
-    incident_images, incident_patients, incidents, orders, par_timers, units,
-};
+use crate::models::schema::{incident_images, incidents, orders, par_timers, units};
 use crate::models::store::DbConn;
-use crate::models::{par, shift, user};
+use crate::models::{incident_image, incident_list, par, shift, user};
 use crate::protocol::dispatch::{OrderState, UnitStatus};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::PersonView;
@@ -59,30 +57,20 @@ pub fn one(conn: &mut DbConn, id: IncidentId) -> Result<IncidentView, StoreError
 
 fn beside(conn: &mut DbConn, ids: &[IncidentId], rows: &[Incident]) -> Result<Beside, StoreError> {
     let mut beside = Beside::default();
-    let patients: Vec<(IncidentId, String, Option<i32>, String)> = incident_patients::table
-        .filter(incident_patients::incident_id.eq_any(ids))
-        .select((
-            incident_patients::incident_id,
-            incident_patients::name,
-            incident_patients::age,
-            incident_patients::condition,
-        ))
-        .load(conn)?;
-    for (id, name, age, condition) in patients {
-        beside.patients.insert(id, PatientView { name, age, condition });
-    }
-    let images: Vec<(IncidentId, String, String, i64)> = incident_images::table
+    beside.patients = incident_list::patients(conn, ids)?;
+    let images: Vec<(IncidentId, ImageId, String, i64)> = incident_images::table
         .filter(incident_images::incident_id.eq_any(ids))
         .order(incident_images::id)
         .select((
             incident_images::incident_id,
-            incident_images::file,
+            incident_images::id,
             incident_images::content_type,
             incident_images::bytes,
         ))
         .load(conn)?;
-    for (id, file, content_type, bytes) in images {
-        beside.images.entry(id).or_default().push(ImageView { file, content_type, bytes });
+    for (incident, id, content_type, bytes) in images {
+        let view = incident_image::view(incident, id, content_type, bytes);
+        beside.images.entry(incident).or_default().push(view);
     }
     let duplicates: Vec<(Option<IncidentId>, IncidentId)> = incidents::table
         .filter(incidents::duplicate_of.eq_any(ids))

@@ -13,6 +13,7 @@ use crate::models::error::StoreError;
 use crate::models::message;
 use crate::models::schema::{memberships, messages};
 use crate::models::store::DbConn;
+use crate::models::thread_lock;
 use crate::protocol::views::MessageView;
 
 /// The views of these messages in the order of their ids.
@@ -21,8 +22,8 @@ fn in_order(conn: &mut DbConn, ids: &[MessageId]) -> Result<Vec<MessageView>, St
     Ok(ids.iter().filter_map(|id| views.remove(id)).collect())
 }
 
-/// A pattern that finds `text` as it is.
-fn holds(text: &str) -> String {
+/// A pattern that finds `text` as it is, among letters made small by [`lower`].
+pub fn holds(text: &str) -> String {
     let plain = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{}%", plain.to_lowercase())
 }
@@ -68,15 +69,21 @@ pub fn replies(
     Ok(rows.into_iter().filter_map(|(id, count)| Some((id?, count))).collect())
 }
 
-/// A window of what was said in answer to a message, newest first.
-pub fn answers(
+/// The type of a message that is the title of a thread and nothing else.
+pub const THREAD_TYPE: &str = "thread";
+
+/// A window of what a thread holds, newest first: what was said in answer to its first message, and
+/// that message, unless it is the title alone.
+pub fn of_thread(
     conn: &mut DbConn,
     root: MessageId,
     limit: i64,
     offset: i64,
 ) -> Result<Vec<MessageView>, StoreError> {
+    let is_said = messages::id.eq(root).and(messages::message_type.ne(THREAD_TYPE));
     let ids: Vec<MessageId> = messages::table
-        .filter(messages::reply_to.eq(root))
+        .filter(messages::reply_to.eq(root).or(is_said))
+        .filter(messages::deleted_at.is_null())
         .order(messages::seq.desc())
         .limit(limit)
         .offset(offset)
@@ -91,6 +98,8 @@ pub struct Thread {
     pub root: MessageView,
     pub replies: i64,
     pub last_reply: Option<MessageView>,
+    /// Whether it takes no more answers.
+    pub is_locked: bool,
 }
 
 #[derive(QueryableByName)]
@@ -107,16 +116,18 @@ fn threads_of(conn: &mut DbConn, rows: Vec<RootRow>) -> Result<Vec<Thread>, Stor
     let ids: Vec<MessageId> =
         rows.iter().map(|row| row.id).chain(rows.iter().filter_map(|row| row.last)).collect();
     let views = message::views(conn, &ids)?;
+    let locked = thread_lock::among(conn, &ids)?;
     let thread = |row: RootRow| {
         let root = views.get(&row.id)?.clone();
         let last_reply = row.last.and_then(|last| views.get(&last).cloned());
-        Some(Thread { root, replies: row.replies, last_reply })
+        let is_locked = locked.contains(&row.id);
+        Some(Thread { root, replies: row.replies, last_reply, is_locked })
     };
     Ok(rows.into_iter().filter_map(thread).collect())
 }
 
-/// A window of a conversation's threads, last written to first. A thread is a message of the type
-/// `thread`, or one that others have answered.
+/// A window of a conversation's threads, pinned ones first, then last written to first. A thread
+/// is a message of the type `thread`, or one that others have answered.
 pub fn threads(
     conn: &mut DbConn,
     conversation: ConversationId,
@@ -125,10 +136,13 @@ pub fn threads(
 ) -> Result<Vec<Thread>, StoreError> {
     let query = diesel::sql_query(
         "SELECT m.id, COUNT(r.id) AS replies, MAX(r.id) AS last FROM messages m \
-         LEFT JOIN messages r ON r.reply_to = m.id \
+         LEFT JOIN messages r ON r.reply_to = m.id AND r.deleted_at IS NULL \
+         LEFT JOIN pins p ON p.message_id = m.id \
          WHERE m.conversation_id = $1 AND m.deleted_at IS NULL \
-         GROUP BY m.id, m.message_type HAVING COUNT(r.id) > 0 OR m.message_type = 'thread' \
-         ORDER BY COALESCE(MAX(r.id), m.id) DESC LIMIT $2 OFFSET $3",
+         GROUP BY m.id, m.message_type, p.message_id \
+         HAVING COUNT(r.id) > 0 OR m.message_type = 'thread' \
+         ORDER BY CASE WHEN p.message_id IS NULL THEN 1 ELSE 0 END, \
+         COALESCE(MAX(r.id), m.id) DESC LIMIT $2 OFFSET $3",
     );
     let query = query.bind::<BigInt, _>(conversation);
     let rows = query.bind::<BigInt, _>(limit).bind::<BigInt, _>(offset).load(conn)?;
@@ -138,8 +152,10 @@ pub fn threads(
 /// One thread, by its first message.
 pub fn thread(conn: &mut DbConn, root: MessageId) -> Result<Option<Thread>, StoreError> {
     let query = diesel::sql_query(
-        "SELECT m.id, (SELECT COUNT(*) FROM messages r WHERE r.reply_to = m.id) AS replies, \
-         (SELECT MAX(r.id) FROM messages r WHERE r.reply_to = m.id) AS last \
+        "SELECT m.id, (SELECT COUNT(*) FROM messages r \
+         WHERE r.reply_to = m.id AND r.deleted_at IS NULL) AS replies, \
+         (SELECT MAX(r.id) FROM messages r \
+         WHERE r.reply_to = m.id AND r.deleted_at IS NULL) AS last \
          FROM messages m WHERE m.id = $1 AND m.deleted_at IS NULL",
     );
     let rows = query.bind::<BigInt, _>(root).load(conn)?;

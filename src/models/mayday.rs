@@ -76,6 +76,27 @@ pub fn due(conn: &mut DbConn, now: NaiveDateTime, limit: i64) -> Result<Vec<Mayd
         .load(conn)?)
 }
 
+/// The ids of up to `limit` maydays below `before`, newest first; with `open` only those that have
+/// not ended, or only those that have.
+pub fn ids(
+    conn: &mut DbConn,
+    open: Option<bool>,
+    before: Option<MaydayId>,
+    limit: i64,
+) -> Result<Vec<MaydayId>, StoreError> {
+    let mut query =
+        maydays::table.order(maydays::id.desc()).limit(limit).select(maydays::id).into_boxed();
+    match open {
+        Some(true) => query = query.filter(maydays::ended_at.is_null()),
+        Some(false) => query = query.filter(maydays::ended_at.is_not_null()),
+        None => {}
+    }
+    if let Some(before) = before {
+        query = query.filter(maydays::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
 /// Which maydays [`views`] shows.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
@@ -85,6 +106,8 @@ pub enum Which<'a> {
     Open,
     /// Those of a unit that have not ended.
     OpenOf(UnitId),
+    /// All that were raised on an incident.
+    OfIncident(IncidentId),
 }
 
 /// Maydays as everyone in dispatch sees them, by id.
@@ -101,6 +124,7 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<MaydayView>, Sto
         Which::OpenOf(unit) => {
             query.filter(maydays::ended_at.is_null()).filter(maydays::unit_id.eq(unit))
         }
+        Which::OfIncident(incident) => query.filter(maydays::incident_id.eq(incident)),
     };
     let rows: Vec<(Mayday, Option<String>)> = query.load(conn)?;
     let people: Vec<UserId> =

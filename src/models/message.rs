@@ -162,7 +162,7 @@ fn posted_view(post: &NewPost, replies: &Quoted, id: MessageId, seq: i64) -> Mes
         forwarded_from: post
             .forward
             .as_ref()
-            .map(|forward| ForwardView { sender: forward.sender.clone() }),
+            .map(|forward| ForwardView { sender: forward.sender.clone(), of: Some(forward.of) }),
         mentions: post.mentions.clone(),
         reactions: Vec::new(),
         pinned: None,
@@ -180,7 +180,7 @@ pub fn newest_id(conn: &mut DbConn) -> Result<Option<MessageId>, StoreError> {
     Ok(messages::table.select(diesel::dsl::max(messages::id)).first(conn)?)
 }
 
-/// The messages with these ids as their readers see them, in seven queries at most.
+/// The messages with these ids as their readers see them, in eight queries at most.
 pub fn views(
     conn: &mut DbConn,
     ids: &[MessageId],
@@ -217,7 +217,9 @@ fn as_views(conn: &mut DbConn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>
         created_at: row.created_at,
         edited_at: row.edited_at,
         deleted: row.deleted_at.is_some(),
-        forwarded_from: row.forward_of.map(|_| ForwardView { sender: person(row.forward_sender) }),
+        forwarded_from: row
+            .forward_of
+            .map(|of| ForwardView { sender: person(row.forward_sender), of: Some(of) }),
         mentions: mentions.remove(&row.id).unwrap_or_default(),
         reactions: reactions.remove(&row.id).unwrap_or_default(),
         pinned: pins.remove(&row.id),
@@ -235,9 +237,12 @@ fn replies(conn: &mut DbConn, ids: BTreeSet<MessageId>) -> Result<Quoted, StoreE
         .filter(messages::id.eq_any(ids))
         .select((messages::id, messages::conversation_id, messages::sender_id, messages::content))
         .load(conn)?;
-    let reply = |(id, conversation, sender, content): (_, _, _, String)| {
+    let authors: BTreeSet<UserId> = rows.iter().filter_map(|row| row.2).collect();
+    let authors = user::persons(conn, &authors.into_iter().collect::<Vec<_>>())?;
+    let reply = |(id, conversation, sender, content): (_, _, Option<UserId>, String)| {
         let content = content.chars().take(EXCERPT_CHARS).collect();
-        (id, (conversation, ReplyView { id, sender, content }))
+        let author = sender.and_then(|sender| authors.get(&sender).cloned());
+        (id, (conversation, ReplyView { id, sender, content, author }))
     };
     Ok(rows.into_iter().map(reply).collect())
 }
@@ -258,7 +263,9 @@ pub fn edit(
     let change = (messages::content.eq(content), messages::edited_at.eq(at));
     diesel::update(messages::table.find(id)).set(change).execute(conn)?;
     search::replace(conn, id, row.conversation_id, content)?;
-    views(conn, &[id])?.remove(&id).ok_or(StoreError::Missing)
+    let mut view = views(conn, &[id])?.remove(&id).ok_or(StoreError::Missing)?;
+    reaction::name(conn, &mut view)?;
+    Ok(view)
 }
 
 /// Takes a message back: its text and files go for good, and with them its versions, mentions,

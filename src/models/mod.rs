@@ -89,11 +89,15 @@ pub mod people;
 pub mod listing;
 
 pub mod stored;
+pub mod thread_lock;
+
 pub mod twin;
 
 pub mod lifecycle;
 
 pub mod incident;
+pub mod incident_image;
+pub mod incident_list;
 
 pub mod incident_views;
 
@@ -110,5 +114,8 @@ pub mod timeline;
 pub mod mayday;
 
 pub mod par;
+pub mod patient_log;
 
 pub mod etimes;
+pub mod incident_csv;
+pub mod incident_eido;

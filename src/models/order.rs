@@ -206,6 +206,22 @@ pub fn all_of(conn: &mut DbConn, incident: IncidentId) -> Result<Vec<Order>, Sto
         .load(conn)?)
 }
 
+/// All orders ever given for these incidents, first given first, with the numbers of their units.
+pub fn of_incidents(
+    conn: &mut DbConn,
+    incidents: &[IncidentId],
+) -> Result<Vec<(Order, String)>, StoreError> {
+    if incidents.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(orders::table
+        .inner_join(units::table)
+        .filter(orders::incident_id.eq_any(incidents))
+        .order(orders::id)
+        .select((Order::as_select(), units::unit_number))
+        .load(conn)?)
+}
+
 /// Orders whose repeat or escalation is due at `now`, up to `limit`.
 pub fn due(conn: &mut DbConn, now: NaiveDateTime, limit: i64) -> Result<Vec<Order>, StoreError> {
     Ok(orders::table
@@ -293,6 +309,49 @@ pub fn views(conn: &mut DbConn, which: Which<'_>) -> Result<Vec<OrderView>, Stor
         crew: crews.remove(&row.id).unwrap_or_default(),
     };
     Ok(rows.into_iter().map(view).collect())
+}
+
+/// Which orders [`ids`] lists; what is absent does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub incident: Option<IncidentId>,
+    /// None of other units, when given.
+    pub units: Option<Vec<UnitId>>,
+    /// Whether they still bind their unit.
+    pub open: Option<bool>,
+    /// Those given before this one.
+    pub before: Option<OrderId>,
+}
+
+/// The ids of up to `limit` such orders, newest first.
+pub fn ids(conn: &mut DbConn, wanted: &Wanted, limit: i64) -> Result<Vec<OrderId>, StoreError> {
+    let mut query =
+        orders::table.order(orders::id.desc()).limit(limit).select(orders::id).into_boxed();
+    if let Some(incident) = wanted.incident {
+        query = query.filter(orders::incident_id.eq(incident));
+    }
+    if let Some(units) = &wanted.units {
+        query = query.filter(orders::unit_id.eq_any(units));
+    }
+    match wanted.open {
+        Some(true) => query = query.filter(orders::ended_at.is_null()),
+        Some(false) => query = query.filter(orders::ended_at.is_not_null()),
+        None => {}
+    }
+    if let Some(before) = wanted.before {
+        query = query.filter(orders::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// The units and incidents of the open orders that name someone.
+pub fn all_naming(
+    conn: &mut DbConn,
+    user: UserId,
+) -> Result<Vec<(UnitId, IncidentId)>, StoreError> {
+    let open = orders::table.filter(orders::paramedic_id.eq(user));
+    let open = open.filter(orders::ended_at.is_null()).order(orders::id);
+    Ok(open.select((orders::unit_id, orders::incident_id)).load(conn)?)
 }
 
 /// The order that names someone, while it binds its unit.

@@ -5,17 +5,20 @@ use std::collections::HashMap;
 use chrono::NaiveDateTime;
 use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Text, Timestamp};
 
 use crate::ids::{MessageId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::{reactions, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::models::user;
+use crate::protocol::views::MessageView;
 use crate::protocol::views::talk::{ReactionView, ReactorView};
 
 /// Most people named under one emoji.
 pub const NAMED: i64 = 20;
+/// Most reactions of one message, person by person.
+const EACH: i64 = 100;
 /// Most people in the full list.
 const LISTED: i64 = 1_000;
 
@@ -131,10 +134,90 @@ pub fn of(
                 emoji: row.emoji,
                 count: row.total,
                 users: vec![row.user_id],
+                each: Vec::new(),
             }),
         }
     }
     Ok(found)
+}
+
+/// Names those who stand under a message, for those who are told of the whole message anew. Asks
+/// nothing when nobody does.
+pub fn name(conn: &mut DbConn, message: &mut MessageView) -> Result<(), StoreError> {
+    if message.reactions.is_empty() {
+        return Ok(());
+    }
+    let mut reactors = reactors(conn, message.id)?;
+    let ids: Vec<UserId> = reactors.iter().map(|one| one.user.id).collect();
+    let people = user::persons(conn, &ids)?;
+    for one in &mut reactors {
+        if let Some(person) = people.get(&one.user.id) {
+            one.user = person.clone();
+        }
+    }
+    for view in &mut message.reactions {
+        let theirs = reactors.iter().filter(|one| one.emoji == view.emoji);
+        view.each = theirs.take(view.users.len()).cloned().collect();
+    }
+    Ok(())
+}
+
+/// One person's emoji under a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reactor {
+    pub user: UserId,
+    pub emoji: String,
+    pub at: NaiveDateTime,
+}
+
+/// Who reacted to these messages and when, the first of each message, in one query.
+pub fn each(
+    conn: &mut DbConn,
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<Reactor>>, StoreError> {
+    let mut found: HashMap<MessageId, Vec<Reactor>> = HashMap::new();
+    if messages.is_empty() {
+        return Ok(found);
+    }
+    // Numbers of our own, so that the text is safe; the engines share no way to bind a list.
+    let ids: Vec<String> = messages.iter().map(ToString::to_string).collect();
+    let query = diesel::sql_query(format!(
+        "SELECT message_id, emoji, user_id, created_at FROM (SELECT message_id, emoji, user_id, \
+         created_at, ROW_NUMBER() OVER (PARTITION BY message_id \
+         ORDER BY created_at, emoji, user_id) AS place \
+         FROM reactions WHERE message_id IN ({})) AS ranked WHERE place <= {EACH} \
+         ORDER BY message_id, place",
+        ids.join(", ")
+    ));
+    let rows: Vec<EachRow> = query.load(conn)?;
+    for EachRow { message_id, emoji, user_id, created_at } in rows {
+        let reactor = Reactor { user: user_id, emoji, at: created_at };
+        found.entry(message_id).or_default().push(reactor);
+    }
+    Ok(found)
+}
+
+/// When someone put an emoji under a message, if they did.
+pub fn of_one(
+    conn: &mut DbConn,
+    message: MessageId,
+    user: UserId,
+    emoji: &str,
+) -> Result<Option<NaiveDateTime>, StoreError> {
+    let row = reactions::table.find((message, emoji, user)).select(reactions::created_at);
+    Ok(row.first(conn).optional()?)
+}
+
+#[derive(QueryableByName)]
+struct EachRow {
+    #[diesel(sql_type = BigInt)]
+    message_id: MessageId,
+    #[diesel(sql_type = Text)]
+    emoji: String,
+    #[diesel(sql_type = BigInt)]
+    user_id: UserId,
+    #[diesel(sql_type = Timestamp)]
+    created_at: NaiveDateTime,
 }
 
 /// Everyone who reacted to a message, in the order they came.

@@ -71,3 +71,44 @@ pub fn reached(
     };
     Ok(rows.into_iter().map(view).collect())
 }
+
+/// How far one member has come, each mark with when it last moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    pub user: UserId,
+    pub delivered: (i64, Option<NaiveDateTime>),
+    /// `None` when it is kept from the reader.
+    pub read: Option<(i64, Option<NaiveDateTime>)>,
+}
+
+/// The marks of up to `limit` members as `reader` sees them, by id. Read marks are shown between
+/// people who share them; one's own is one's own.
+pub fn marks(
+    conn: &mut DbConn,
+    conversation: ConversationId,
+    reader: UserId,
+    limit: i64,
+) -> Result<Vec<Marks>, StoreError> {
+    type Columns = (UserId, i64, Option<NaiveDateTime>, i64, Option<NaiveDateTime>, bool);
+    let rows: Vec<Columns> = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::conversation_id.eq(conversation))
+        .order(memberships::user_id)
+        .limit(limit)
+        .select((
+            memberships::user_id,
+            memberships::delivered_seq,
+            memberships::delivered_at,
+            memberships::read_seq,
+            memberships::read_at,
+            users::read_receipts,
+        ))
+        .load(conn)?;
+    let sees = is_shared_by(conn, reader)?;
+    let marks = |(user, delivered, delivered_at, read, read_at, shares): Columns| Marks {
+        user,
+        delivered: (delivered, delivered_at),
+        read: (user == reader || (sees && shares)).then_some((read, read_at)),
+    };
+    Ok(rows.into_iter().map(marks).collect())
+}

@@ -156,6 +156,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    thread_locks (message_id) {
+        message_id -> BigInt,
+        locked_by -> Nullable<BigInt>,
+        locked_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     twin_sends (message_id) {
         message_id -> BigInt,
         conversation_id -> BigInt,
@@ -729,6 +737,7 @@ diesel::table! {
 
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(thread_locks -> messages (message_id));
 diesel::joinable!(twin_sends -> messages (message_id));
 diesel::joinable!(reactions -> messages (message_id));
 diesel::joinable!(reactions -> users (user_id));
@@ -818,6 +827,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     reports,
     shifts,
+    thread_locks,
     timeline,
     topics,
     twin_sends,

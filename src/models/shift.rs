@@ -125,6 +125,42 @@ pub fn crews(
     Ok(crews)
 }
 
+/// Which shifts [`page`] lists; what is absent does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub unit: Option<UnitId>,
+    pub user: Option<UserId>,
+    /// Whether they still run.
+    pub open: Option<bool>,
+    /// Those begun before this one.
+    pub before: Option<ShiftId>,
+}
+
+/// Up to `limit` such shifts, newest first.
+pub fn page(conn: &mut DbConn, wanted: &Wanted, limit: i64) -> Result<Vec<ShiftView>, StoreError> {
+    let mut query =
+        shifts::table.order(shifts::id.desc()).limit(limit).select(Shift::as_select()).into_boxed();
+    if let Some(unit) = wanted.unit {
+        query = query.filter(shifts::unit_id.eq(unit));
+    }
+    if let Some(user) = wanted.user {
+        query = query.filter(shifts::user_id.eq(user));
+    }
+    match wanted.open {
+        Some(true) => query = query.filter(shifts::ended_at.is_null()),
+        Some(false) => query = query.filter(shifts::ended_at.is_not_null()),
+        None => {}
+    }
+    if let Some(before) = wanted.before {
+        query = query.filter(shifts::id.lt(before));
+    }
+    let rows: Vec<Shift> = query.load(conn)?;
+    let people: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
+    let people = user::persons(conn, &people)?;
+    let shown = |row: &Shift| Some(view(row, people.get(&row.user_id)?.clone()));
+    Ok(rows.iter().filter_map(shown).collect())
+}
+
 /// A shift as everyone in dispatch sees it.
 pub fn view(row: &Shift, user: PersonView) -> ShiftView {
     ShiftView {

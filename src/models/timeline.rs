@@ -130,17 +130,47 @@ pub fn has_client_id(
 }
 
 /// An incident's entries in the order things happened, up to `limit`, after the entry `after`.
+///
+/// # Errors
+/// `Missing` when `after` is no entry of the incident.
 pub fn of_incident(
     conn: &mut DbConn,
     incident: IncidentId,
     after: Option<EntryId>,
     limit: i64,
 ) -> Result<Vec<TimelineEntry>, StoreError> {
-    let rows: Vec<EntryRow> = timeline::table
-        .filter(timeline::incident_id.eq(incident))
-        .filter(timeline::id.gt(after.unwrap_or(EntryId(0))))
+    let theirs = timeline::table.filter(timeline::incident_id.eq(incident));
+    let mut query = theirs
         .order((timeline::at, timeline::id))
         .limit(limit)
+        .select(EntryRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        // What a device told late stands before what was known by then, under a larger id.
+        let place = theirs.filter(timeline::id.eq(after)).select(timeline::at);
+        let at: Option<NaiveDateTime> = place.first(conn).optional()?;
+        let at = at.ok_or(StoreError::Missing)?;
+        query =
+            query.filter(timeline::at.gt(at).or(timeline::at.eq(at).and(timeline::id.gt(after))));
+    }
+    let rows: Vec<EntryRow> = query.load(conn)?;
+    Ok(rows.into_iter().map(TimelineEntry::from).collect())
+}
+
+/// The entries of these incidents that are of these kinds, in the order things happened.
+pub fn of_kinds(
+    conn: &mut DbConn,
+    incidents: &[IncidentId],
+    kinds: &[&str],
+) -> Result<Vec<TimelineEntry>, StoreError> {
+    if incidents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let theirs = timeline::incident_id.eq_any(incidents.iter().map(|id| Some(*id)));
+    let rows: Vec<EntryRow> = timeline::table
+        .filter(theirs)
+        .filter(timeline::kind.eq_any(kinds.iter().copied()))
+        .order((timeline::at, timeline::id))
         .select(EntryRow::as_select())
         .load(conn)?;
     Ok(rows.into_iter().map(TimelineEntry::from).collect())

@@ -7,6 +7,8 @@ pub mod attachment;
 pub mod call;
 pub mod dashboard;
 pub mod dispatch;
+pub mod dispatch_pages;
+pub mod eido;
 pub mod hospitals;
 pub mod inbox;
 pub mod people;
@@ -74,6 +76,9 @@ pub struct ReplyView {
     pub sender: Option<UserId>,
     /// At most 100 characters; empty once that message is deleted.
     pub content: String,
+    /// Who wrote it, for dialects whose clients show more than a number; never on the native wire.
+    #[serde(skip)]
+    pub author: Option<PersonView>,
 }
 
 /// A message. A deleted one keeps its place and loses its content.

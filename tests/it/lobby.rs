@@ -281,6 +281,7 @@ async fn others_are_not_shown_to_the_world() {
     // Behind a proxy a server listens to the world; here its proxy is this machine.
     let settings = [
         ("bind", "0.0.0.0:0"),
+        ("lobby", "true"),
         ("trusted_proxies", "127.0.0.0/8"),
         ("secret_key", "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c9a7b"),
     ];

@@ -16,6 +16,18 @@ async fn arrives(browser: &mut Browser, pages: &Pages, server: &Server, name: &s
     user["id"].as_i64().unwrap()
 }
 
+/// Opens the direct conversation with the second, by number, on both pages; its number.
+async fn meet(first: &mut Browser, second: &mut Browser, id: i64) -> Value {
+    let direct = format!(
+        "call('POST', '/chat/conversations/create-direct/', {{user_id: {id}}}).then(
+            ({{answer}}) => connect(answer)).then(open).then(() => currentConversation.id)"
+    );
+    let conversation = first.runs(&direct).await;
+    let joins = format!("(connect({{id: {conversation}}}), open().then(() => true))");
+    assert_eq!(second.runs(&joins).await, true);
+    conversation
+}
+
 #[tokio::test]
 async fn two_browsers_talk_over_the_messengers_page_and_come_back_after_a_restart() {
     let (Some(mut alice), Some(mut bob)) = (Browser::open().await, Browser::open().await) else {
@@ -26,13 +38,7 @@ async fn two_browsers_talk_over_the_messengers_page_and_come_back_after_a_restar
     let pages = Pages::serve().await;
     arrives(&mut alice, &pages, &server, "alice").await;
     let id = arrives(&mut bob, &pages, &server, "bob").await;
-    let direct = format!(
-        "call('POST', '/chat/conversations/create-direct/', {{user_id: {id}}}).then(
-            ({{answer}}) => connect(answer)).then(open).then(() => currentConversation.id)"
-    );
-    let conversation = alice.runs(&direct).await;
-    let joins = format!("(connect({{id: {conversation}}}), open().then(() => true))");
-    assert_eq!(bob.runs(&joins).await, true);
+    let conversation = meet(&mut alice, &mut bob, id).await;
 
     // The documents' checks, one statement at a time, in a page that is signed in.
     let token = alice.runs("localStorage.getItem('access_token')").await;
@@ -105,5 +111,67 @@ async fn a_page_of_another_host_may_ask_in_development_and_sees_why_it_was_refus
     }
     let allowed = "fetch(`${API_URL}/auth/user/`, {method: 'OPTIONS'}).then(({ok}) => ok)";
     assert_eq!(browser.runs(allowed).await, true);
+    server.stops().await;
+}
+
+#[tokio::test]
+async fn two_browsers_call_each_other_and_talk_from_device_to_device() {
+    let (Some(mut alice), Some(mut bob)) = (Browser::open().await, Browser::open().await) else {
+        return;
+    };
+    let server = Server::start().await;
+    let pages = Pages::serve().await;
+    arrives(&mut alice, &pages, &server, "alice").await;
+    let id = arrives(&mut bob, &pages, &server, "bob").await;
+    meet(&mut alice, &mut bob, id).await;
+
+    alice.runs(&format!("startCall('video', [{id}])")).await;
+    let rings = "holds(() => ringing).then(({caller}) => caller.username)";
+    assert_eq!(bob.runs(rings).await, "alice");
+    bob.runs("answerCall().then(() => true)").await;
+    let answered = "holds(() => log.find((line) => line.startsWith('answered')))";
+    assert_eq!(alice.runs(answered).await, "answered by bob");
+    for browser in [&mut alice, &mut bob] {
+        let meets = "holds(() => channel && channel.readyState === 'open')";
+        assert_eq!(browser.runs(meets).await, true, "the devices have found each other");
+    }
+    alice.runs("channel.send('can you hear me?')").await;
+    assert_eq!(bob.runs("holds(() => overheard[0])").await, "can you hear me?");
+    bob.runs("channel.send('yes')").await;
+    assert_eq!(alice.runs("holds(() => overheard[0])").await, "yes");
+    bob.runs("endCall()").await;
+    for browser in [&mut alice, &mut bob] {
+        let ended = "holds(() => log.find((line) => line.startsWith('ended')))";
+        assert_eq!(browser.runs(ended).await, "ended by bob");
+    }
+
+    alice.runs(&format!("startCall('voice', [{id}])")).await;
+    bob.runs("holds(() => ringing).then(rejectCall)").await;
+    let rejected = "holds(() => log.find((line) => line.startsWith('rejected')))";
+    assert_eq!(alice.runs(rejected).await, "rejected by bob");
+    for browser in [&mut alice, &mut bob] {
+        let strange = "log.filter((line) => line.startsWith('unknown'))";
+        assert_eq!(browser.runs(strange).await, json!([]), "no frame it does not know");
+    }
+    server.stops().await;
+}
+
+#[tokio::test]
+async fn a_picture_that_one_page_sends_the_other_shows() {
+    let (Some(mut alice), Some(mut bob)) = (Browser::open().await, Browser::open().await) else {
+        return;
+    };
+    let server = Server::start().await;
+    let pages = Pages::serve().await;
+    arrives(&mut alice, &pages, &server, "alice").await;
+    let id = arrives(&mut bob, &pages, &server, "bob").await;
+    meet(&mut alice, &mut bob, id).await;
+    let sent = alice.runs("sendPicture('square.png', 'Look')").await;
+    assert_eq!(sent["status"], 201, "{sent}");
+    for browser in [&mut alice, &mut bob] {
+        let shown = "holds(() => [...document.images].find(({complete}) => complete))
+            .then(({alt, naturalWidth}) => [alt, naturalWidth])";
+        assert_eq!(browser.runs(shown).await, json!(["square.png", 8]), "without a token");
+    }
     server.stops().await;
 }

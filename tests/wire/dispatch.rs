@@ -1,7 +1,7 @@
 //! The events of the boards, as their fixtures have them.
 
 use switchboard::ids::{
-    EntryId, HospitalId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId,
+    EntryId, HospitalId, ImageId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId,
 };
 use switchboard::protocol::dispatch::{
     Degrees, IncidentStatus, IncidentType, Load, OrderState, Priority, UnitStatus, UnitType,
@@ -49,9 +49,11 @@ fn incident() -> IncidentView {
             crew: vec![bob()],
         }],
         images: vec![ImageView {
-            file: "emergency_images/1.png".into(),
+            id: ImageId(3),
             content_type: "image/png".into(),
             bytes: 20_480,
+            url: "/api/v1/incidents/7/images/3".into(),
+            thumbnail_url: "/api/v1/incidents/7/images/3/thumbnail".into(),
         }],
         duplicate_of: None,
         duplicates: vec![IncidentId(8)],

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::actors::dispatch::ledger::What;
+use crate::actors::dispatch::pictures;
 use crate::actors::dispatch::progress;
 use crate::actors::dispatch::talk;
 use crate::actors::dispatch::work::{Work, broken, check_said, check_text, clash};
 use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, answer};
 use crate::auth::policy::{Action, Relation};
-use crate::ids::{HospitalId, IncidentId};
+use crate::ids::{AttachmentId, HospitalId, IncidentId};
 use crate::models::incident::{self, Incident, NewIncident};
 use crate::models::par;
 use crate::models::timeline::NewEntry;
@@ -59,6 +60,27 @@ fn check_patient(patient: &PatientView) -> Result<(), Fault> {
 /// # Errors
 /// The policy's refusal, or `bad_request`.
 pub fn create(work: &mut Work<'_>, create: &IncidentCreate) -> Result<Answer, Fault> {
+    let made = open(work, create)?;
+    Ok(answer(&Opened { id: made.id, call_id: made.call_id, version: made.version }))
+}
+
+/// A call of someone without an account, with the pictures that came with it.
+///
+/// # Errors
+/// Those of [`create`]; `bad_request` for what is no picture of the public's.
+pub fn report(
+    work: &mut Work<'_>,
+    create: &IncidentCreate,
+    images: &[AttachmentId],
+) -> Result<Answer, Fault> {
+    let made = open(work, create)?;
+    for &image in images {
+        pictures::keep(work, &made, image, None)?;
+    }
+    Ok(answer(&Opened { id: made.id, call_id: made.call_id, version: made.version }))
+}
+
+fn open(work: &mut Work<'_>, create: &IncidentCreate) -> Result<Incident, Fault> {
     work.require(TopicKind::Board, Action::CreateIncident, Relation::Stranger)?;
     check_text("data.caller_name", &create.caller_name, 100)?;
     check_text("data.caller_phone", &create.caller_phone, 15)?;
@@ -95,7 +117,7 @@ pub fn create(work: &mut Work<'_>, create: &IncidentCreate) -> Result<Answer, Fa
     let entry = NewEntry { incident: Some(made.id), to, ..received.entry("incident.opened") };
     let entry = work.log(entry)?;
     work.ledger.note(What::IncidentOpened(made.id), Some(entry));
-    Ok(answer(&Opened { id: made.id, call_id: made.call_id, version: made.version }))
+    Ok(made)
 }
 
 /// Sets the destination of an incident: a hospital on the list, or free text.

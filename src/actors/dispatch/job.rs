@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
-    alarms, answers, assign, correct, crews, fleet, incidents, offline, progress, sweep,
+    alarms, answers, assign, correct, crews, fleet, incidents, offline, pictures, progress, sweep,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
@@ -17,7 +17,7 @@ use crate::actors::notifier::Notifier;
 use crate::actors::post::{check_client_id, delivery};
 use crate::auth::identity::Identity;
 use crate::clock;
-use crate::ids::UserId;
+use crate::ids::{AttachmentId, UserId};
 use crate::layer::contract::Envelope;
 use crate::models::answer as kept;
 use crate::models::error::StoreError;
@@ -34,8 +34,8 @@ use crate::protocol::topic::Topic;
 pub enum Task {
     /// A command of someone with an account.
     Command(Arc<Identity>, Box<DispatchCommand>),
-    /// A call that came in without an account.
-    Report(Box<IncidentCreate>),
+    /// A call that came in without an account, and pictures that came with it.
+    Report(Box<IncidentCreate>, Vec<AttachmentId>),
     /// Deadlines that have come.
     Sweep,
 }
@@ -74,13 +74,13 @@ impl DispatchJob {
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
         let who = match &self.task {
             Task::Command(who, _) => Doer::Person(who),
-            Task::Report(_) | Task::Sweep => Doer::Server,
+            Task::Report(..) | Task::Sweep => Doer::Server,
         };
         let now = clock::now_naive();
         let mut work = Work::new(conn, who, &self.settings, &self.exchange, now);
         let answer = match &self.task {
             Task::Command(_, command) => obey(&mut work, command)?,
-            Task::Report(create) => incidents::create(&mut work, create)?,
+            Task::Report(create, images) => incidents::report(&mut work, create, images)?,
             Task::Sweep => {
                 sweep::sweep(&mut work)?;
                 done()
@@ -127,6 +127,7 @@ fn obey(work: &mut Work<'_>, command: &DispatchCommand) -> Result<Answer, Fault>
         DispatchCommand::IncidentLink(data) => incidents::link(work, data),
         DispatchCommand::IncidentMark(data) => incidents::mark(work, data),
         DispatchCommand::IncidentNote(data) => incidents::note(work, data),
+        DispatchCommand::IncidentImage(data) => pictures::add(work, data),
         DispatchCommand::OrderReceived(data) => answers::confirm(work, data.order, false),
         DispatchCommand::OrderSeen(data) => answers::confirm(work, data.order, true),
         DispatchCommand::OrderAccept(data) => answers::accept(work, data.order),
@@ -210,12 +211,18 @@ fn alarm(event: &Event) -> Option<Event> {
     Some(Event { topic: Topic::Board, seq: None, at: event.at, body })
 }
 
-/// Opens an incident for someone without an account: the public form.
+/// Opens an incident for someone without an account, with pictures that nobody's account uploaded:
+/// the public form.
 ///
 /// # Errors
-/// The refusal of [`incidents::create`].
-pub async fn report(house: &House, create: IncidentCreate) -> Result<Answer, Refusal> {
+/// The refusal of [`incidents::report`].
+pub async fn report(
+    house: &House,
+    create: IncidentCreate,
+    images: Vec<AttachmentId>,
+) -> Result<Answer, Refusal> {
     let (reply, answer) = ReplyTo::call();
-    house.lane.submit(Box::new(DispatchJob::new(house, Task::Report(Box::new(create)), reply)));
+    let task = Task::Report(Box::new(create), images);
+    house.lane.submit(Box::new(DispatchJob::new(house, task, reply)));
     answer.await.unwrap_or_else(|_| Err(Refusal::unavailable(1_000)))
 }

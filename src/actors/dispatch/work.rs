@@ -44,6 +44,7 @@ pub struct DispatchSettings {
     pub device_ahead: Duration,
     /// How old a change may be that a device kept.
     pub device_behind: Duration,
+    pub images_per_incident: i64,
     /// How often deadlines are looked at.
     pub sweep: Duration,
 }

@@ -30,6 +30,9 @@ const MEMBERS_OR_BARRED: &[Who] = &[LISTENER, MEMBER, PEER, AUTHOR, ADMIN, OWNER
 const CALLERS: &[Who] = &[MEMBER, PEER, ADMIN, OWNER];
 const TAKERS: &[Who] = &[LISTENER, MEMBER, PEER, ADMIN, OWNER, BARRED];
 const KEEPERS: &[Who] = &[ADMIN, OWNER];
+/// Rooms that are nobody's are kept by the admins of the server, where they may read.
+const MODERATORS: &[Who] = &[ADMIN, OWNER, Who::Role(Role::Admin)];
+const PINNERS: &[Who] = &[PEER, ADMIN, OWNER, Who::Role(Role::Admin)];
 const DESK: &[Who] = &[Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const UNIT: &[Who] = &[CREW, Who::Role(Role::Dispatcher), Who::Role(Role::Admin)];
 const FIELD: &[Who] =
@@ -70,7 +73,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Join, &[VISITOR, INVITED]),
     (TopicKind::Chat, Action::Leave, MEMBERS),
     (TopicKind::Chat, Action::React, REACTORS),
-    (TopicKind::Chat, Action::Pin, KEEPERS_OR_PEER),
+    (TopicKind::Chat, Action::Pin, PINNERS),
     (TopicKind::Chat, Action::Forward, READERS),
     (TopicKind::Chat, Action::ReadVersions, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::ReadReceipts, MEMBERS_OR_BARRED),
@@ -82,6 +85,7 @@ const CHAT: &[Rule] = &[
     (TopicKind::Chat, Action::Mute, MEMBERS_OR_BARRED),
     (TopicKind::Chat, Action::TransferOwnership, &[OWNER]),
     (TopicKind::Chat, Action::Download, READERS),
+    (TopicKind::Chat, Action::LockThread, MODERATORS),
 ];
 
 /// What is one person's own, and the admin's tables.
@@ -139,6 +143,10 @@ const DISPATCH: &[Rule] = &[
     (TopicKind::Board, Action::ChangePatient, UNIT),
     (TopicKind::Board, Action::ReadIncident, FIELD),
     (TopicKind::Board, Action::ReadPatient, UNIT),
+    (TopicKind::Board, Action::ReadPatientLog, &[Who::Role(Role::Admin)]),
+    (TopicKind::Board, Action::ReadFleet, FIELD),
+    (TopicKind::Board, Action::AddImage, UNIT_OR_SERVER),
+    (TopicKind::Board, Action::ExportIncidents, DESK),
     (TopicKind::Board, Action::AssignUnit, DESK),
     (TopicKind::Board, Action::OverrideUnit, DESK),
     (TopicKind::Board, Action::AdvanceUnit, UNIT),

@@ -4,10 +4,10 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL, Wish};
+use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL};
 use crate::http::classroom::{Caller, letters};
-use crate::http::drf::{Fail, Fields, Told, window};
-use crate::http::messenger::base;
+use crate::http::drf::{Fail, Told, window};
+use crate::http::messenger::Viewer;
 use crate::http::state::State;
 use crate::ids::ConversationId;
 use crate::protocol::dialect::classroom::shapes;
@@ -53,11 +53,9 @@ pub async fn messages(
 ) -> Told {
     let topic = topic_of(&path)?;
     let (limit, offset) = window(&request, PAGE_USUAL, PAGE_MAX);
-    let base = base(&request, &state);
-    let read = state
-        .house
-        .lane
-        .read(move |conn| sending::page(conn, &who, &topic, (limit, offset), &base));
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = move |conn: &mut _| sending::page(conn, &viewer, &topic, (limit, offset));
+    let read = state.house.lane.read(read);
     let results = read.await.map_err(refused)?;
     Ok(HttpResponse::Ok().json(json!({
         "success": true,
@@ -75,12 +73,12 @@ pub async fn send(
     request: HttpRequest,
     who: Caller,
     path: web::Path<String>,
-    fields: Fields,
+    body: web::Payload,
 ) -> Told {
     let topic = topic_of(&path)?;
-    let wish = Wish::read(&fields).map_err(Fail::in_success_shape)?;
-    let sent = sending::send(&state, &who, topic, wish, base(&request, &state)).await;
-    let sent = sent.map_err(refused)?;
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let sent = sending::send_parcel(&state, viewer, &request, topic, body, refused).await;
+    let sent = sent.map_err(Fail::in_success_shape)?;
     Ok(HttpResponse::Created().json(json!({"success": true, "message": sent})))
 }
 

@@ -1,28 +1,23 @@
 //! The classroom's general room over REST: the one that everyone is in.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL, Wish};
+use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL};
 use crate::http::classroom::{Caller, letters};
-use crate::http::drf::{Fail, Fields, Told, window};
-use crate::http::messenger::base;
+use crate::http::drf::{Fail, Told, window};
+use crate::http::messenger::Viewer;
 use crate::http::state::State;
 use crate::models::conversation::{self, NewConversation};
 use crate::models::people;
 use crate::models::store::DbConn;
-use crate::models::{listing, message, unread};
+use crate::models::{message, unread};
 use crate::protocol::dialect::classroom::shapes::{self, GENERAL, Within};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::ConversationKind;
-
-/// Threads in a page when the asker does not say.
-const THREADS_USUAL: i64 = 20;
 
 /// Makes the general room where there is none yet: public, and nobody's.
 ///
@@ -52,11 +47,11 @@ pub async fn ensure(state: &State) -> Result<(), Refusal> {
     state.house.lane.write(write).await
 }
 
-fn error(status: StatusCode, words: &str) -> Fail {
+pub(super) fn error(status: StatusCode, words: &str) -> Fail {
     Fail::with(status, json!({"error": words}))
 }
 
-fn refused(refusal: Refusal) -> Fail {
+pub(super) fn refused(refusal: Refusal) -> Fail {
     match refusal.code {
         Code::NotFound => error(StatusCode::NOT_FOUND, "Chat not found"),
         Code::Forbidden | Code::NotAMember => error(StatusCode::FORBIDDEN, "Access denied"),
@@ -67,7 +62,7 @@ fn refused(refusal: Refusal) -> Fail {
 /// The room, its people and its newest messages.
 pub async fn show(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
     ensure(&state).await?;
-    let base = base(&request, &state);
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
         let topic = Topic::room(GENERAL);
         let (found, _) = sending::enter(conn, &who, &topic)?;
@@ -84,7 +79,7 @@ pub async fn show(state: web::Data<State>, request: HttpRequest, who: Caller) ->
             unread: unread::of(conn, found.id, who.user)?.messages,
         };
         let mut room = shapes::room(&found.view(), &within, &faces);
-        let messages = sending::page(conn, &who, &topic, (PAGE_USUAL, 0), &base)?;
+        let messages = sending::page(conn, &viewer, &topic, (PAGE_USUAL, 0))?;
         if let Value::Object(fields) = &mut room {
             fields.insert("messages".to_owned(), Value::Array(messages));
         }
@@ -96,11 +91,10 @@ pub async fn show(state: web::Data<State>, request: HttpRequest, who: Caller) ->
 /// A page of its messages, oldest first.
 pub async fn messages(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
     ensure(&state).await?;
-    let (page, base) = (window(&request, PAGE_USUAL, PAGE_MAX), base(&request, &state));
-    let read = state
-        .house
-        .lane
-        .read(move |conn| sending::page(conn, &who, &Topic::room(GENERAL), page, &base));
+    let page = window(&request, PAGE_USUAL, PAGE_MAX);
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = move |conn: &mut _| sending::page(conn, &viewer, &Topic::room(GENERAL), page);
+    let read = state.house.lane.read(read);
     Ok(HttpResponse::Ok().json(read.await.map_err(refused)?))
 }
 
@@ -109,46 +103,17 @@ pub async fn send(
     state: web::Data<State>,
     request: HttpRequest,
     who: Caller,
-    fields: Fields,
+    body: web::Payload,
 ) -> Told {
     ensure(&state).await?;
-    let wish = Wish::read(&fields)?;
-    let sent = sending::send(&state, &who, Topic::room(GENERAL), wish, base(&request, &state));
-    Ok(HttpResponse::Created().json(sent.await.map_err(refused)?))
-}
-
-/// Its threads, last written to first.
-pub async fn threads(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
-    ensure(&state).await?;
-    let (limit, offset) = window(&request, THREADS_USUAL, PAGE_MAX);
-    let who = Arc::clone(&who.0);
-    let read = state.house.lane.read(move |conn| {
-        let (found, _) = sending::enter(conn, &who, &Topic::room(GENERAL))?;
-        let threads = listing::threads(conn, found.id, limit, offset)?;
-        let told = threads.iter().flat_map(|thread| {
-            [Some(&thread.root), thread.last_reply.as_ref()].into_iter().flatten()
-        });
-        let senders = told.filter_map(|message| message.sender.as_ref());
-        let faces = people::faces(conn, senders.map(|sender| sender.id))?;
-        let write = |thread: &listing::Thread| {
-            let shown = shapes::Thread {
-                root: &thread.root,
-                replies: thread.replies,
-                last_reply: thread.last_reply.as_ref(),
-                is_pinned: false,
-                is_locked: false,
-            };
-            shapes::thread(&shown, &faces)
-        };
-        Ok(threads.iter().map(write).collect::<Vec<_>>())
-    });
-    Ok(HttpResponse::Ok().json(read.await.map_err(refused)?))
+    let (viewer, topic) = (Viewer::new(&state, &request, &who.0), Topic::room(GENERAL));
+    let sent = sending::send_parcel(&state, viewer, &request, topic, body, refused).await?;
+    Ok(HttpResponse::Created().json(sent))
 }
 
 /// Registers these routes.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.route("/api/chat/general", web::get().to(show))
         .route("/api/chat/general/messages", web::get().to(messages))
-        .route("/api/chat/general/send_message", web::post().to(send))
-        .route("/api/chat/general/threads", web::get().to(threads));
+        .route("/api/chat/general/send_message", web::post().to(send));
 }

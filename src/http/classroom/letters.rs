@@ -5,10 +5,12 @@ use serde_json::Value;
 
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
+use crate::http::messenger::Viewer;
 use crate::ids::{MessageId, UserId};
+use crate::models::conversation;
+use crate::models::listing::{self, THREAD_TYPE, Thread};
 use crate::models::people::{self, Company};
 use crate::models::store::DbConn;
-use crate::models::{conversation, listing};
 use crate::protocol::dialect::classroom::shapes::{self, Extras, GENERAL, Within};
 use crate::protocol::views::{ConversationEntry, MessageView};
 
@@ -27,31 +29,29 @@ pub struct Reading {
     pub has_threads: bool,
 }
 
-/// These messages as older clients read them, in the same order. `base` stands before the paths of
-/// files.
+/// These messages as the viewer's client reads them, in the same order.
 ///
 /// # Errors
 /// When the database failed.
 pub fn written(
     conn: &mut DbConn,
+    viewer: &Viewer,
     messages: &[MessageView],
     reading: Reading,
-    base: &str,
 ) -> Result<Vec<Value>, Fault> {
     let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     let replies = listing::replies(conn, &ids)?;
     let senders = messages.iter().filter_map(|message| message.sender.as_ref());
-    let faces = people::faces(conn, senders.map(|sender| sender.id))?;
+    let faces = viewer.faces(conn, senders.map(|sender| sender.id))?;
     let write = |message: &MessageView| {
         let is_own = message.sender.as_ref().is_some_and(|sender| sender.id == reading.reader);
         let thread = message.reply_to.as_ref().filter(|_| reading.has_threads);
         let extras = Extras {
             thread: thread.map(|reply| (reply.id, reply.content.clone())),
-            file: None,
             is_read: is_own || message.seq <= reading.read_seq,
             replies: replies.get(&message.id).copied().unwrap_or(0),
         };
-        shapes::message(message, &extras, &faces, base)
+        shapes::message(message, &extras, &faces, &viewer.base)
     };
     Ok(messages.iter().map(write).collect())
 }
@@ -98,6 +98,33 @@ pub fn written_rooms(
         shapes::room(&entry.conversation, &within, &faces)
     };
     Ok(rooms.iter().map(write).collect())
+}
+
+/// Threads as the viewer's client reads them, in the same order.
+///
+/// # Errors
+/// When the database failed.
+pub fn written_threads(
+    conn: &mut DbConn,
+    viewer: &Viewer,
+    threads: &[Thread],
+) -> Result<Vec<Value>, Fault> {
+    let told = threads
+        .iter()
+        .flat_map(|thread| [Some(&thread.root), thread.last_reply.as_ref()].into_iter().flatten());
+    let senders = told.filter_map(|message| message.sender.as_ref());
+    let faces = viewer.faces(conn, senders.map(|sender| sender.id))?;
+    let write = |thread: &Thread| {
+        let shown = shapes::Thread {
+            root: &thread.root,
+            is_titled: thread.root.message_type == THREAD_TYPE,
+            replies: thread.replies,
+            last_reply: thread.last_reply.as_ref(),
+            is_locked: thread.is_locked,
+        };
+        shapes::thread(&shown, &faces)
+    };
+    Ok(threads.iter().map(write).collect())
 }
 
 /// Whether replies in this room are threads.

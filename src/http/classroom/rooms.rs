@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL};
 use crate::http::classroom::{Caller, letters};
 use crate::http::drf::{Fail, Told, parameter, path_id, window};
-use crate::http::messenger::base;
+use crate::http::messenger::{Viewer, base};
 use crate::http::state::State;
 use crate::models::{journal, listing, membership, people};
 use crate::protocol::command::{Command, Membership, ReadMark};
@@ -84,8 +84,9 @@ pub async fn messages(
     path: web::Path<String>,
 ) -> Told {
     let topic = topic_of(&path)?;
-    let (page, base) = (window(&request, PAGE_USUAL, PAGE_MAX), base(&request, &state));
-    let read = state.house.lane.read(move |conn| sending::page(conn, &who, &topic, page, &base));
+    let page = window(&request, PAGE_USUAL, PAGE_MAX);
+    let viewer = Viewer::new(&state, &request, &who.0);
+    let read = state.house.lane.read(move |conn| sending::page(conn, &viewer, &topic, page));
     Ok(HttpResponse::Ok().json(read.await.map_err(refused)?))
 }
 

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::http::accounts as native;
 use crate::http::accounts::RegisterBody;
 use crate::http::drf::{Fail, Fields, Told, path_id};
@@ -11,7 +12,8 @@ use crate::http::messenger::{Caller, Viewer, profiles};
 use crate::http::state::State;
 use crate::http::tokens;
 use crate::ids::UserId;
-use crate::models::people;
+use crate::models::store::DbConn;
+use crate::models::{people, profile};
 use crate::protocol::dialect::messenger::shapes;
 use crate::protocol::refusal::{Code, Refusal};
 
@@ -65,7 +67,7 @@ pub async fn register(state: web::Data<State>, request: HttpRequest, fields: Fie
         display_name: fields.text("display_name")?.unwrap_or_default(),
     };
     let signed_in = native::enroll(&state, &request, body).await.map_err(of_account)?;
-    Ok(tokens::welcome(&state, &request, &signed_in, StatusCode::CREATED))
+    Ok(tokens::welcome(&state, &request, signed_in, StatusCode::CREATED).await)
 }
 
 /// Oneself, with one's settings.
@@ -118,13 +120,27 @@ pub async fn list(state: web::Data<State>, request: HttpRequest, who: Caller) ->
     Ok(HttpResponse::Ok().json(users))
 }
 
-/// Says that one is here. Whoever has a socket is here anyway.
-pub async fn set_online(_who: Caller) -> Told {
+/// Notes that someone is here now.
+///
+/// # Errors
+/// When the database failed.
+async fn seen(state: &State, user: UserId) -> Result<(), Refusal> {
+    let seen = [(user, clock::now_naive())];
+    let write = move |conn: &mut DbConn| Ok(profile::note_last_seen(conn, &seen)?);
+    state.house.lane.write(write).await
+}
+
+/// Says that one is here, with a socket or without.
+pub async fn set_online(state: web::Data<State>, who: Caller) -> Told {
+    state.house.online.words.here(who.user);
+    seen(&state, who.user).await?;
     Ok(HttpResponse::Ok().json(json!({"status": "online"})))
 }
 
-/// Says that one has gone.
-pub async fn set_offline(_who: Caller) -> Told {
+/// Says that one has gone, though a socket may be open still; the next one says otherwise.
+pub async fn set_offline(state: web::Data<State>, who: Caller) -> Told {
+    state.house.online.words.gone(who.user);
+    seen(&state, who.user).await?;
     Ok(HttpResponse::Ok().json(json!({"status": "offline"})))
 }
 

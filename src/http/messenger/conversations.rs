@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::actors::authorize::admit_for;
 use crate::actors::lane::Fault;
 use crate::auth::policy::Action;
-use crate::http::drf::{Fail, Fields, Told, parameter, path_id};
+use crate::http::drf::{Fail, Fields, Told, answered_id, parameter, path_id};
 use crate::http::messenger::{Caller, Viewer, letters};
 use crate::http::state::State;
 use crate::ids::{ConversationId, UserId};
@@ -130,13 +130,15 @@ fn kind_of(fields: &Fields) -> Result<ConversationKind, Fail> {
     }
 }
 
-/// Does a command and reads the conversation it speaks of from the answer.
-async fn made(state: &State, who: &Caller, create: ConversationCreate) -> Result<i64, Refusal> {
+/// Opens a conversation.
+async fn made(
+    state: &State,
+    who: &Caller,
+    create: ConversationCreate,
+) -> Result<ConversationId, Refusal> {
     let command = Command::ConversationCreate(create);
     let answer = state.house.perform(Arc::clone(&who.0), None, command).await?;
-    let made: Value = serde_json::from_str(answer.get()).unwrap_or_default();
-    let id = made["id"].as_str().and_then(|id| id.parse().ok());
-    id.ok_or_else(Refusal::internal)
+    answered_id(&answer)
 }
 
 fn creation(kind: ConversationKind, members: Vec<UserId>) -> ConversationCreate {
@@ -172,7 +174,7 @@ pub async fn create(
         ..creation(kind, members)
     };
     let id = made(&state, &who, create).await?;
-    shown(&state, &request, &who, ConversationId(id), StatusCode::CREATED).await
+    shown(&state, &request, &who, id, StatusCode::CREATED).await
 }
 
 fn error(status: StatusCode, words: &str) -> Fail {
@@ -209,7 +211,7 @@ pub async fn create_direct(
         Code::Forbidden => error(StatusCode::FORBIDDEN, &refusal.message),
         _ => refusal.into(),
     })?;
-    shown(&state, &request, &who, ConversationId(id), StatusCode::CREATED).await
+    shown(&state, &request, &who, id, StatusCode::CREATED).await
 }
 
 /// Changes title and description.

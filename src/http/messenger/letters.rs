@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use crate::actors::lane::Fault;
 use crate::http::messenger::Viewer;
-use crate::ids::{ConversationId, UserId};
-use crate::models::membership;
+use crate::ids::{ConversationId, MessageId, UserId};
+use crate::models::reaction::{self, Reactor};
+use crate::models::receipt::{self, Marks};
 use crate::models::store::DbConn;
-use crate::protocol::dialect::messenger::shapes::{self, Extras, Receipt};
-use crate::protocol::views::{MemberView, MessageView};
+use crate::protocol::dialect::messenger::shapes::{self, Extras, Reaction, Receipt};
+use crate::protocol::views::MessageView;
 
 /// Most people whose receipts are told with each message; in larger company the sender's alone.
 const RECEIPTS_MAX: i64 = 20;
@@ -38,37 +39,49 @@ fn extras(
     viewer: &Viewer,
     messages: &[MessageView],
 ) -> Result<Vec<Extras>, Fault> {
-    let readers = readers(conn, viewer, messages)?;
+    let marks = marks(conn, viewer, messages)?;
+    let felt = messages.iter().filter(|message| !message.reactions.is_empty());
+    let felt: Vec<MessageId> = felt.map(|message| message.id).collect();
+    let mut reactors = reaction::each(conn, &felt)?;
+    let reaction = |one: Reactor| Reaction { user: one.user, emoji: one.emoji, at: one.at };
     let extras = |message: &MessageView| {
-        let mut extras = Extras::of_new(message);
+        let mut extras = Extras::of(message);
+        let members = marks.get(&message.conversation).map_or(&[][..], Vec::as_slice);
         let sender = message.sender.as_ref().map(|sender| sender.id);
-        let members = readers.get(&message.conversation).map_or(&[][..], Vec::as_slice);
-        let has_read =
-            |member: &&MemberView| member.read_seq >= message.seq && Some(member.user.id) != sender;
-        let receipt = |member: &MemberView| Receipt {
-            user: member.user.id,
-            state: "read",
-            at: message.created_at,
-        };
-        extras.receipts.extend(members.iter().filter(has_read).map(receipt));
+        let others = members.iter().filter(|member| Some(member.user) != sender);
+        extras.receipts.extend(others.filter_map(|member| receipt_of(member, message)));
+        let felt = reactors.remove(&message.id).unwrap_or_default();
+        extras.reactions = felt.into_iter().map(reaction).collect();
         extras
     };
     Ok(messages.iter().map(extras).collect())
 }
 
-/// The members of the conversation, when all are of one and they are few.
-fn readers(
+/// How far a message has come with someone it was not from; nothing when it has not.
+fn receipt_of(member: &Marks, message: &MessageView) -> Option<Receipt> {
+    let reached = |(seq, at): (i64, Option<_>)| {
+        (seq >= message.seq).then(|| at.unwrap_or(message.created_at).max(message.created_at))
+    };
+    let user = member.user;
+    let read = member.read.and_then(reached).map(|at| Receipt { user, state: "read", at });
+    let delivered = || reached(member.delivered).map(|at| Receipt { user, state: "delivered", at });
+    read.or_else(delivered)
+}
+
+/// The marks of the members of the conversation, when all are of one and they are few.
+fn marks(
     conn: &mut DbConn,
     viewer: &Viewer,
     messages: &[MessageView],
-) -> Result<HashMap<ConversationId, Vec<MemberView>>, Fault> {
-    let mut readers = HashMap::new();
-    let Some(first) = messages.first() else { return Ok(readers) };
+) -> Result<HashMap<ConversationId, Vec<Marks>>, Fault> {
+    let mut marks = HashMap::new();
+    let Some(first) = messages.first() else { return Ok(marks) };
     let home = first.conversation;
-    if messages.iter().all(|message| message.conversation == home)
-        && membership::member_count(conn, home)? <= RECEIPTS_MAX
-    {
-        readers.insert(home, membership::members(conn, home, viewer.who.user, RECEIPTS_MAX)?);
+    if messages.iter().all(|message| message.conversation == home) {
+        let found = receipt::marks(conn, home, viewer.who.user, RECEIPTS_MAX + 1)?;
+        if i64::try_from(found.len()).is_ok_and(|members| members <= RECEIPTS_MAX) {
+            marks.insert(home, found);
+        }
     }
-    Ok(readers)
+    Ok(marks)
 }

@@ -10,8 +10,9 @@ use crate::actors::authorize::admit_for;
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
-use crate::http::drf::{Fail, Fields, Told, parameter, path_id, window};
+use crate::http::drf::{Fail, Fields, Told, answered_id, parameter, path_id, window};
 use crate::http::messenger::{Caller, Viewer, letters};
+use crate::http::parcels::Parcel;
 use crate::http::state::State;
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::models::store::DbConn;
@@ -26,7 +27,7 @@ const LIST_USUAL: i64 = 500;
 /// Most messages in a list.
 const LIST_MAX: i64 = 1_000;
 /// What refusals call a message.
-const MODEL: &str = "Message";
+pub(super) const MODEL: &str = "Message";
 /// What is said to someone who is not in the conversation.
 const NO_MEMBER: &str = "You are not a member of this conversation.";
 
@@ -63,7 +64,7 @@ pub async fn list(
 }
 
 /// One message of the conversation and who sent it; who may not see it is told it is not there.
-async fn sender_of(
+pub(super) async fn sender_of(
     state: &State,
     who: &Caller,
     id: ConversationId,
@@ -98,40 +99,60 @@ pub async fn shown(
     Ok(HttpResponse::build(status).json(found))
 }
 
-/// The message that the answer to a send names.
-///
-/// # Errors
-/// `internal` when it names none.
-pub fn sent_id(answer: &str) -> Result<MessageId, Refusal> {
-    let sent: Value = serde_json::from_str(answer).unwrap_or_default();
-    sent["id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(Refusal::internal)
+/// What a message is to be, whichever way it was written.
+struct Wanted {
+    content: String,
+    kind: Option<String>,
+    reply_to: Option<MessageId>,
 }
 
-/// Sends a message; everyone in the conversation hears it.
+impl Wanted {
+    fn read(fields: &Fields) -> Result<Self, Fail> {
+        let kind = fields.text("message_type")?;
+        if let Some(kind) = kind.as_deref().filter(|kind| !MESSAGE_TYPES.contains(kind)) {
+            return Err(Fail::no_choice("message_type", kind));
+        }
+        let content = fields.text("content")?.unwrap_or_default();
+        Ok(Self { content, kind, reply_to: fields.id("reply_to")? })
+    }
+}
+
+/// Sends a message, with files if there are any; everyone in the conversation hears it.
 pub async fn send(
     state: web::Data<State>,
     request: HttpRequest,
     who: Caller,
     path: web::Path<String>,
-    fields: Fields,
+    body: web::Payload,
 ) -> Told {
     let id: ConversationId = path_id(&path)?;
-    let kind = fields.text("message_type")?;
-    if let Some(kind) = kind.as_deref().filter(|kind| !MESSAGE_TYPES.contains(kind)) {
-        return Err(Fail::no_choice("message_type", kind));
-    }
-    let reply_to: Option<MessageId> = fields.id("reply_to")?;
-    let content = fields.text("content")?.unwrap_or_default();
+    // Asked first, so that no file is taken from whoever may not send it.
     let asker = Arc::clone(&who.0);
     let read = state.house.lane.read(move |conn| check_member(conn, &asker, id));
     read.await.map_err(|refusal| match refusal.code {
         Code::NotFound => Fail::forbidden(NO_MEMBER),
         _ => refusal.into(),
     })?;
+    let most = state.house.settings.attachments_per_message;
+    let parcel = Parcel::read(&state, &request, body, who.user, most).await?;
+    let files = parcel.ids();
+    let posted = post(&state, &who, id, parcel).await;
+    let sent = Parcel::settle(&state, &files, posted).await?;
+    shown(&state, &request, &who, sent, StatusCode::CREATED).await
+}
+
+async fn post(
+    state: &State,
+    who: &Caller,
+    id: ConversationId,
+    parcel: Parcel,
+) -> Result<MessageId, Fail> {
+    let Wanted { content, kind, reply_to } = Wanted::read(&parcel.fields)?;
     let send = MessageSend {
         content,
         message_type: kind,
         reply_to,
+        attachments: parcel.ids(),
         may_be_blank: true,
         ..MessageSend::default()
     };
@@ -141,7 +162,7 @@ pub async fn send(
         (Some("data.reply_to"), Some(reply_to)) => Fail::no_object("reply_to", reply_to),
         _ => refusal.into(),
     })?;
-    shown(&state, &request, &who, sent_id(answer.get())?, StatusCode::CREATED).await
+    Ok(answered_id(&answer)?)
 }
 
 async fn edited(
@@ -222,7 +243,12 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(list))
             .route(web::post().to(send)),
     )
-    .service(web::resource(one).route(web::patch().to(edit)).route(web::delete().to(delete)))
+    .service(
+        web::resource(one)
+            .route(web::patch().to(edit))
+            .route(web::put().to(edit))
+            .route(web::delete().to(delete)),
+    )
     .route(&format!("{one}/edit"), web::patch().to(edit))
     .route(&format!("{one}/soft-delete"), web::delete().to(soft_delete));
 }

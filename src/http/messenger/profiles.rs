@@ -95,7 +95,7 @@ pub async fn me(state: web::Data<State>, request: HttpRequest, who: Caller) -> T
     let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
         let (face, settings) = oneself(conn, &viewer)?;
-        Ok(shapes::profile(&face, Some(settings), &viewer.base))
+        Ok(shapes::profile(&face, Some(settings)))
     });
     Ok(HttpResponse::Ok().json(read.await?))
 }
@@ -122,7 +122,7 @@ pub async fn show(
     let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
         let face = viewer.faces(conn, [id])?.remove(&id);
-        Ok(face.map(|face| shapes::profile_for_others(&face, &viewer.base)))
+        Ok(face.map(|face| shapes::profile_for_others(&face)))
     });
     match read.await? {
         Some(shown) => Ok(HttpResponse::Ok().json(shown)),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::ids::{HospitalId, IncidentId, OrderId, UnitId, UserId};
+use crate::ids::{AttachmentId, HospitalId, IncidentId, OrderId, UnitId, UserId};
 use crate::protocol::command::fleet::{
     HospitalBeds, HospitalDivert, HospitalSave, MaydayAcknowledge, MaydayEnd, MaydayRaise,
     ParCheck, ParSet, ShiftEnd, ShiftRest, ShiftStart, UnitSave, UnitSetStatus,
@@ -195,6 +195,17 @@ pub struct IncidentNote {
     pub client_id: Option<String>,
 }
 
+/// Give an incident a picture that one has uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct IncidentImage {
+    #[schema(value_type = String)]
+    pub incident: IncidentId,
+    /// A file one has uploaded whole and not sent.
+    #[schema(value_type = String)]
+    pub attachment: AttachmentId,
+    pub client_id: Option<String>,
+}
+
 /// Say that an order arrived, was seen, or is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct OrderAnswer {
@@ -249,6 +260,13 @@ macro_rules! dispatch_commands {
                     $(Self::$variant(_) => $name,)+
                 }
             }
+
+            /// The client's own id of this command, by which a repeat is known.
+            pub fn client_id(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant(data) => data.client_id(),)+
+                }
+            }
         }
 
         /// The boards.
@@ -278,6 +296,7 @@ dispatch_commands! {
     IncidentLink(IncidentLink) = "incident.link";
     IncidentMark(IncidentMark) = "incident.mark";
     IncidentNote(IncidentNote) = "incident.note";
+    IncidentImage(IncidentImage) = "incident.image";
     OrderReceived(OrderAnswer) = "order.received";
     OrderSeen(OrderAnswer) = "order.seen";
     OrderAccept(OrderAnswer) = "order.accept";
@@ -298,40 +317,33 @@ dispatch_commands! {
     ParSet(ParSet) = "par.set";
 }
 
-impl DispatchCommand {
-    /// The client's own id of this command, by which a repeat is known.
-    pub fn client_id(&self) -> Option<&str> {
-        match self {
-            Self::IncidentCreate(data) => data.client_id.as_deref(),
-            Self::IncidentChange(data) => data.client_id.as_deref(),
-            Self::IncidentAssign(data) => data.client_id.as_deref(),
-            Self::IncidentRelease(data) => data.client_id.as_deref(),
-            Self::IncidentReassign(data) => data.client_id.as_deref(),
-            Self::IncidentStep(data) => data.client_id.as_deref(),
-            Self::IncidentClose(data) | Self::IncidentCancel(data) => data.client_id.as_deref(),
-            Self::IncidentCorrect(data) => data.client_id.as_deref(),
-            Self::IncidentLink(data) => data.client_id.as_deref(),
-            Self::IncidentMark(data) => data.client_id.as_deref(),
-            Self::IncidentNote(data) => data.client_id.as_deref(),
-            Self::OrderReceived(data) | Self::OrderSeen(data) | Self::OrderAccept(data) => {
-                data.client_id.as_deref()
+/// A command of which a repeat is known by the client's own id.
+trait Repeatable {
+    fn client_id(&self) -> Option<&str>;
+}
+
+macro_rules! repeatable {
+    ($($data:ident),+ $(,)?) => {
+        $(impl Repeatable for $data {
+            fn client_id(&self) -> Option<&str> {
+                self.client_id.as_deref()
             }
-            Self::OrderDecline(data) => data.client_id.as_deref(),
-            // Each of its changes has one of its own.
-            Self::StatusBatch(_) => None,
-            Self::UnitSave(data) => data.client_id.as_deref(),
-            Self::UnitSetStatus(data) => data.client_id.as_deref(),
-            Self::ShiftStart(data) => data.client_id.as_deref(),
-            Self::ShiftEnd(data) => data.client_id.as_deref(),
-            Self::ShiftRest(data) => data.client_id.as_deref(),
-            Self::HospitalSave(data) => data.client_id.as_deref(),
-            Self::HospitalBeds(data) => data.client_id.as_deref(),
-            Self::HospitalDivert(data) => data.client_id.as_deref(),
-            Self::MaydayRaise(data) => data.client_id.as_deref(),
-            Self::MaydayAcknowledge(data) => data.client_id.as_deref(),
-            Self::MaydayEnd(data) => data.client_id.as_deref(),
-            Self::ParCheck(data) => data.client_id.as_deref(),
-            Self::ParSet(data) => data.client_id.as_deref(),
-        }
+        })+
+    };
+}
+
+#[rustfmt::skip]
+repeatable!(
+    IncidentCreate, IncidentChange, IncidentAssign, IncidentRelease, IncidentReassign,
+    IncidentStep, IncidentEnd, IncidentCorrect, IncidentLink, IncidentMark, IncidentNote,
+    IncidentImage, OrderAnswer, OrderDecline, UnitSave, UnitSetStatus, ShiftStart, ShiftEnd,
+    ShiftRest, HospitalSave, HospitalBeds, HospitalDivert, MaydayRaise, MaydayAcknowledge,
+    MaydayEnd, ParCheck, ParSet,
+);
+
+/// Each of its changes has an id of its own.
+impl Repeatable for StatusBatch {
+    fn client_id(&self) -> Option<&str> {
+        None
     }
 }

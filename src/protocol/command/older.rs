@@ -42,6 +42,8 @@ pub enum OlderCommand {
     ReadAll,
     /// Takes one's own message back, whatever else one may do here.
     DeleteOwn { id: MessageId },
+    /// Locks the thread that a message began, so that it takes no more answers, or unlocks it.
+    LockThread { root: MessageId, on: bool },
     /// Tells the room that another socket of someone is in it, or no longer.
     Seat { taken: bool },
 }

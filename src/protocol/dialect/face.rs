@@ -36,7 +36,7 @@ pub struct Face {
 /// What a person has said about themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
-    /// The path of their picture on this server.
+    /// Where their picture is: a path on this server, or the whole address for who reads by REST.
     pub avatar: Option<String>,
     /// A line about how they are.
     pub status: String,

@@ -93,7 +93,12 @@ pub fn speaker(speaker: &Speaker<'_>) -> Face {
 
 /// Everyone that a message names.
 pub fn faces(message: &MessageView) -> Faces {
-    message.sender.iter().map(|sender| (sender.id, face(sender))).collect()
+    let replied = message.reply_to.iter().filter_map(|reply| reply.author.as_ref());
+    let forwarded = message.forwarded_from.iter().filter_map(|forward| forward.sender.as_ref());
+    let reactors = message.reactions.iter().flat_map(|reaction| &reaction.each);
+    let people = message.sender.iter().chain(replied).chain(forwarded);
+    let people = people.chain(reactors.map(|reactor| &reactor.user));
+    people.map(|person| (person.id, face(person))).collect()
 }
 
 /// Whether this is who wrote it.

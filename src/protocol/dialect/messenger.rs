@@ -3,6 +3,7 @@
 //! Silence is the answer to whatever fails, and nothing is acknowledged: a send makes exactly one
 //! frame for each member. What is no JSON object closes the socket, as it always did.
 
+pub mod calls;
 pub mod shapes;
 
 use serde::Serialize;
@@ -71,14 +72,14 @@ fn understand(fields: &Map<String, Value>) -> Vec<Deed> {
         "message.edit" => edit(fields),
         "message.delete" => message_id()
             .map_or_else(Vec::new, |id| silent(Command::Older(OlderCommand::DeleteOwn { id }))),
-        _ => Vec::new(),
+        other => calls::read(other, fields),
     }
 }
 
 /// A message as its readers' sockets are told it.
 fn message(message: &MessageView) -> Value {
     let faces: Faces = incoming::faces(message);
-    shapes::message(message, &Extras::of_new(message), &faces, "")
+    shapes::message(message, &Extras::of(message), &faces, "")
 }
 
 fn read(message: Option<MessageId>, user: UserId) -> Vec<Frame> {
@@ -117,7 +118,11 @@ impl Dialect for Messenger {
                 });
                 vec![Frame { text: frame(&told), to: Audience::AllBut(user.id) }]
             }
+            EventBody::Call(event) => calls::told(event),
             EventBody::Older(OlderEvent::Read { user, message }) => read(*message, *user),
+            EventBody::Older(OlderEvent::Handed { call, from, to, payload }) => {
+                calls::handed(*call, *from, to, payload)
+            }
             _ => Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod dashboard;
 pub mod face;
 pub mod incoming;
+pub mod links;
 pub mod lobby;
 pub mod messenger;
 pub mod moment;

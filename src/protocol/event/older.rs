@@ -1,8 +1,11 @@
 //! What only clients of older systems are told. Ephemeral; the native protocol has no frame for it.
 
-use serde::Serialize;
+use std::sync::Arc;
 
-use crate::ids::{MessageId, UserId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::ids::{CallId, MessageId, UserId};
 use crate::protocol::views::PersonView;
 
 /// Something that dialects alone hear of.
@@ -13,6 +16,9 @@ pub enum OlderEvent {
     Seat { user: PersonView, taken: bool },
     /// Someone has read everything up to a message, or says so though they had before, or of none.
     Read { user: UserId, message: Option<MessageId> },
+    /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
+    /// older clients are about one conversation.
+    Handed { call: CallId, from: UserId, to: Vec<UserId>, payload: Arc<RawValue> },
 }
 
 impl OlderEvent {
@@ -21,6 +27,7 @@ impl OlderEvent {
         match self {
             Self::Seat { .. } => "older.seat",
             Self::Read { .. } => "older.read",
+            Self::Handed { .. } => "older.handed",
         }
     }
 }

@@ -28,6 +28,10 @@ pub struct AttachmentView {
     /// Where a small picture of it is, when it is a picture larger than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail_url: Option<String>,
+    /// A word that nobody can guess, by which older clients are handed it; never on the native
+    /// wire.
+    #[serde(skip)]
+    pub key: String,
 }
 
 /// An upload in several requests.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock;
-use crate::ids::{EntryId, HospitalId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId};
+use crate::ids::{
+    EntryId, HospitalId, ImageId, IncidentId, MaydayId, OrderId, ShiftId, UnitId, UserId,
+};
 use crate::protocol::dispatch::{
     Degrees, IncidentStatus, IncidentType, OrderState, Priority, UnitStatus, UnitType,
 };
@@ -39,13 +41,17 @@ pub struct AssignedUnitView {
     pub crew: Vec<PersonView>,
 }
 
-/// A picture that came with the call.
+/// A picture that came with the call, or from the scene.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImageView {
-    /// Its path below the media folder.
-    pub file: String,
+    #[schema(value_type = String)]
+    pub id: ImageId,
     pub content_type: String,
     pub bytes: i64,
+    /// Where it is read, by who may see the incident whole.
+    pub url: String,
+    /// Where its small picture is read.
+    pub thumbnail_url: String,
 }
 
 /// The check-in timer of an incident.

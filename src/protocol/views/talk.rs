@@ -13,10 +13,13 @@ use crate::protocol::views::{MessageView, PersonView};
 pub struct ForwardView {
     /// `null` once that account is erased.
     pub sender: Option<PersonView>,
+    /// The message itself, for dialects whose clients know it by number; never on the native wire.
+    #[serde(skip)]
+    pub of: Option<MessageId>,
 }
 
 /// One emoji under a message, and who put it there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReactionView {
     pub emoji: String,
     /// How many people.
@@ -24,6 +27,17 @@ pub struct ReactionView {
     /// The first of them, at most 20.
     #[schema(value_type = Vec<String>)]
     pub users: Vec<UserId>,
+    /// The same people with their names, for dialects that are told of a change; never on the
+    /// native wire.
+    #[serde(skip)]
+    pub each: Vec<ReactorView>,
+}
+
+/// Two views are the same when they show the same.
+impl PartialEq for ReactionView {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.emoji, self.count, &self.users) == (&other.emoji, other.count, &other.users)
+    }
 }
 
 /// Who pinned a message, and when.

@@ -28,6 +28,9 @@ const FLAGS: &[&str] = &[
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    // Two browsers on one machine find each other by its own addresses.
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
     "--remote-debugging-port=0",
     "about:blank",
 ];
@@ -86,7 +89,11 @@ impl Browser {
 
     /// Opens a page of the server and waits until it is loaded.
     pub async fn visits(&mut self, server: SocketAddr, path: &str) {
-        let url = format!("http://{server}{path}");
+        self.visits_url(&format!("http://{server}{path}")).await;
+    }
+
+    /// Opens any page and waits until it is loaded.
+    pub async fn visits_url(&mut self, url: &str) {
         self.call("Page.navigate", json!({"url": url})).await;
         let loaded = "new Promise(done => document.readyState === 'complete' ? done(true) \
                       : addEventListener('load', () => done(true)))";

@@ -7,6 +7,16 @@ use serde_json::Value;
 
 use super::people::Person;
 
+/// What stands between the parts of a form.
+const BOUNDARY: &str = "one-part-and-the-next";
+
+/// What was answered, with this status.
+async fn read(response: Response, status: u16, asked: &str) -> Value {
+    let (got, text) = (response.status().as_u16(), response.text().await.unwrap());
+    assert_eq!(got, status, "{asked}: {text}");
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
 /// A client of one server.
 #[derive(Clone)]
 pub struct Rest {
@@ -50,11 +60,44 @@ impl Rest {
         request.send().await.unwrap()
     }
 
+    /// Sends a form of parts, texts and files with their names and bytes.
+    pub async fn sends_form(
+        &self,
+        status: u16,
+        path: &str,
+        texts: &[(&str, &str)],
+        files: &[(&str, &str, &[u8])],
+    ) -> Value {
+        let mut body = Vec::new();
+        let mut part = |head: String, bytes: &[u8]| {
+            body.extend_from_slice(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        };
+        for (name, text) in texts {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+            part(head, text.as_bytes());
+        }
+        for (name, file, bytes) in files {
+            let head = format!(
+                "Content-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\
+                 Content-Type: application/octet-stream"
+            );
+            part(head, bytes);
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let mut request = self.client.post(format!("{}{path}", self.base));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let response = request.header("Content-Type", kind).body(body).send().await.unwrap();
+        read(response, status, path).await
+    }
+
     async fn expects(&self, status: u16, method: &str, path: &str, body: Option<Value>) -> Value {
         let response = self.asks(method, path, body).await;
-        let (got, text) = (response.status().as_u16(), response.text().await.unwrap());
-        assert_eq!(got, status, "{method} {path}: {text}");
-        serde_json::from_str(&text).unwrap_or(Value::Null)
+        read(response, status, &format!("{method} {path}")).await
     }
 
     /// GET with this status.
@@ -70,6 +113,11 @@ impl Rest {
     /// PATCH with this status.
     pub async fn patch(&self, status: u16, path: &str, body: Value) -> Value {
         self.expects(status, "PATCH", path, Some(body)).await
+    }
+
+    /// PUT with this status.
+    pub async fn put(&self, status: u16, path: &str, body: Value) -> Value {
+        self.expects(status, "PUT", path, Some(body)).await
     }
 
     /// DELETE with this status.

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 /// What the pages are.
 const PAGES: &[(&str, &str)] = &[
+    ("lobby", include_str!("../../fixtures/pages/lobby.html")),
     ("messenger", include_str!("../../fixtures/pages/messenger.html")),
     ("classroom", include_str!("../../fixtures/pages/classroom.html")),
 ];

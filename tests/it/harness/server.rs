@@ -117,6 +117,14 @@ impl Server {
     }
 }
 
+/// Tells a story on a fresh server of each engine.
+pub async fn on_each_engine(settings: &[(&str, &str)], story: impl AsyncFn(Server)) {
+    story(Server::start_with(settings).await).await;
+    if let Some(database) = Database::postgres() {
+        story(Server::start_on(database, settings).await).await;
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It ends by itself; no story waits for it.

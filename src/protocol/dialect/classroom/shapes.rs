@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::dialect::face::{Face, Faces};
+use crate::protocol::dialect::links;
 use crate::protocol::dialect::moment::zulu;
 use crate::protocol::views::{ConversationKind, ConversationView, MessageView};
 
@@ -59,14 +60,16 @@ pub fn departure(face: &Face) -> Value {
     json!({"id": face.id.0, "username": face.username})
 }
 
-/// A file that came with a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// The path on this server.
-    pub path: String,
-    pub name: String,
-    pub bytes: i64,
-    pub media_type: String,
+/// Media types of files that hold others.
+const ARCHIVES: &[&str] = &["zip", "rar", "7z", "tar", "gzip", "bzip2", "xz", "compressed"];
+
+/// What a file is, in the words of these clients.
+fn file_type(media_type: &str) -> &'static str {
+    match media_type {
+        kind if kind.starts_with("image/") => "image",
+        kind if ARCHIVES.iter().any(|archive| kind.contains(archive)) => "archive",
+        _ => "document",
+    }
 }
 
 /// What belongs to a message beside its row, as one reader sees it.
@@ -74,7 +77,6 @@ pub struct File {
 pub struct Extras {
     /// The message that began the thread, and its title.
     pub thread: Option<(MessageId, String)>,
-    pub file: Option<File>,
     pub is_read: bool,
     pub replies: i64,
 }
@@ -82,9 +84,10 @@ pub struct Extras {
 /// A message in full. `base` stands before the paths of files: empty for sockets.
 pub fn message(message: &MessageView, extras: &Extras, faces: &Faces, base: &str) -> Value {
     let face = face_of(faces, message.sender.as_ref().map(|sender| sender.id));
-    let file = extras.file.as_ref();
-    let is_image = file.is_some_and(|file| file.media_type.starts_with("image/"));
-    let url = file.map(|file| format!("{base}{}", file.path));
+    // A message of theirs has one file at most.
+    let file = message.attachments.first();
+    let is_image = file.is_some_and(|file| file.content_type.starts_with("image/"));
+    let url = file.map(|file| format!("{base}{}", links::open(file)));
     let (plain, picture) = if is_image { (None, url) } else { (url, None) };
     let updated_at = message.edited_at.unwrap_or(message.created_at);
     let mut shown = Map::new();
@@ -112,8 +115,8 @@ pub fn message(message: &MessageView, extras: &Extras, faces: &Faces, base: &str
     put("is_read", json!(extras.is_read));
     put("replies_count", json!(extras.replies));
     put("file_name", json!(file.map(|file| &file.name)));
-    put("file_size", json!(file.map(|file| file.bytes)));
-    put("file_type", json!(file.map(|file| &file.media_type)));
+    put("file_size", json!(file.map(|file| file.size)));
+    put("file_type", json!(file.map(|file| file_type(&file.content_type))));
     put("is_image", json!(is_image));
     Value::Object(shown)
 }
@@ -189,9 +192,10 @@ pub fn room(found: &ConversationView, within: &Within<'_>, faces: &Faces) -> Val
 #[derive(Debug, Clone, Copy)]
 pub struct Thread<'a> {
     pub root: &'a MessageView,
+    /// Whether the first message is the title and nothing that was said.
+    pub is_titled: bool,
     pub replies: i64,
     pub last_reply: Option<&'a MessageView>,
-    pub is_pinned: bool,
     pub is_locked: bool,
 }
 
@@ -222,11 +226,11 @@ pub fn thread(thread: &Thread<'_>, faces: &Faces) -> Value {
         "created_by": sender(&face),
         "created_by_name": face.full_name(),
         "created_by_role": face.shown_role(),
-        "is_pinned": thread.is_pinned,
+        "is_pinned": root.pinned.is_some(),
         "is_locked": thread.is_locked,
         "created_at": zulu(root.created_at),
         "updated_at": zulu(updated_at),
-        "messages_count": thread.replies + 1,
+        "messages_count": thread.replies + i64::from(!thread.is_titled),
         "last_message": last,
     })
 }

@@ -5,8 +5,12 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{MessageId, UserId};
 use crate::protocol::dialect::face::{Face, Faces};
+use crate::protocol::dialect::links;
 use crate::protocol::dialect::moment::zulu;
+use crate::protocol::views::attachment::AttachmentView;
+use crate::protocol::views::call::{CallState, CallView, PartState, PartView};
 use crate::protocol::views::people::ClientSettingsView;
+use crate::protocol::views::talk::{PinView, ReactorView};
 use crate::protocol::views::{ConversationKind, ConversationView, MemberRole, MessageView};
 
 /// The types of message that these clients know.
@@ -56,43 +60,40 @@ pub struct Receipt {
 /// What one person felt about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reaction {
-    pub id: i64,
     pub user: UserId,
     pub emoji: String,
     pub at: NaiveDateTime,
 }
 
-/// A file that came with a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    pub id: i64,
-    pub name: String,
-    pub bytes: i64,
-    pub media_type: String,
-}
-
-/// What belongs to a message beside its row.
+/// What belongs to a message beside what all its readers see of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extras {
-    pub forwarded_from: Option<(MessageId, Option<UserId>)>,
-    pub attachments: Vec<Attachment>,
     pub receipts: Vec<Receipt>,
     pub reactions: Vec<Reaction>,
 }
 
 impl Extras {
-    /// What a message has that was sent a moment ago: the receipt of its sender.
-    pub fn of_new(message: &MessageView) -> Self {
+    /// What all readers are told: the receipt of its sender, and the reactions that it names.
+    pub fn of(message: &MessageView) -> Self {
         let sender = message.sender.as_ref().map(|sender| sender.id);
         let receipt = |user| Receipt { user, state: "sent", at: message.created_at };
-        Self { receipts: sender.map(receipt).into_iter().collect(), ..Self::default() }
+        let reactors = message.reactions.iter().flat_map(|reaction| &reaction.each);
+        let reaction = |one: &ReactorView| Reaction {
+            user: one.user.id,
+            emoji: one.emoji.clone(),
+            at: one.at,
+        };
+        Self {
+            receipts: sender.map(receipt).into_iter().collect(),
+            reactions: reactors.map(reaction).collect(),
+        }
     }
 
     /// Everyone that a message in full speaks of.
     pub fn people(&self, message: &MessageView) -> Vec<UserId> {
         let sender = message.sender.as_ref().map(|sender| sender.id);
         let replied = message.reply_to.as_ref().and_then(|reply| reply.sender);
-        let forwarded = self.forwarded_from.and_then(|(_, sender)| sender);
+        let forwarded = forwarded_by(message);
         let receipts = self.receipts.iter().map(|receipt| receipt.user);
         let reactions = self.reactions.iter().map(|reaction| reaction.user);
         [sender, replied, forwarded]
@@ -104,22 +105,38 @@ impl Extras {
     }
 }
 
-fn attachment(file: &Attachment, base: &str) -> Value {
-    let path = format!("/api/chat/attachments/{}/download/", file.id);
+/// Who wrote what a message was forwarded from.
+fn forwarded_by(message: &MessageView) -> Option<UserId> {
+    let sender = message.forwarded_from.as_ref()?.sender.as_ref()?;
+    Some(sender.id)
+}
+
+fn attachment(file: &AttachmentView, base: &str) -> Value {
     json!({
-        "id": file.id,
-        "file": format!("{base}{path}"),
+        "id": file.id.0,
+        "file": format!("{base}{}", links::open(file)),
         "file_name": file.name,
-        "file_size": file.bytes,
-        "mime_type": file.media_type,
-        "download_url": path,
+        "file_size": file.size,
+        "mime_type": file.content_type,
+        "download_url": links::download(file),
     })
 }
 
-/// A reaction by itself.
-pub fn reaction(reaction: &Reaction, faces: &Faces) -> Value {
+/// A number for a reaction, which has none of its own: clients tell the entries of a list apart by
+/// it. The same for the same person, emoji and message (FNV-1a, cut to what JavaScript can count).
+fn reaction_number(message: MessageId, reaction: &Reaction) -> i64 {
+    const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01B3;
+    let (message, user) = (message.0.to_be_bytes(), reaction.user.0.to_be_bytes());
+    let bytes = message.iter().chain(&user).chain(reaction.emoji.as_bytes());
+    let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME));
+    i64::try_from(hash >> 11).unwrap_or(1).max(1)
+}
+
+/// A reaction to a message by itself.
+pub fn reaction(message: MessageId, reaction: &Reaction, faces: &Faces) -> Value {
     json!({
-        "id": reaction.id,
+        "id": reaction_number(message, reaction),
         "user": user_of(faces, Some(reaction.user)),
         "emoji": reaction.emoji,
         "created_at": zulu(reaction.at),
@@ -135,6 +152,9 @@ pub fn message(message: &MessageView, extras: &Extras, faces: &Faces, base: &str
         json!({"user": user, "state": receipt.state, "updated_at": zulu(receipt.at)})
     });
     let receipts: Vec<Value> = receipts.collect();
+    let reactions = extras.reactions.iter().map(|one| reaction(message.id, one, faces));
+    let origin = message.forwarded_from.as_ref().and_then(|forward| forward.of);
+    let files = message.attachments.iter().map(|file| attachment(file, base));
     json!({
         "id": message.id.0,
         "conversation": message.conversation.0,
@@ -149,16 +169,60 @@ pub fn message(message: &MessageView, extras: &Extras, faces: &Faces, base: &str
             "sender": user_of(faces, reply.sender),
             "content": reply.content,
         })),
-        "forwarded_from": extras.forwarded_from.map(|(id, _)| id.0),
-        "forwarded_from_message": extras.forwarded_from.map(|(id, sender)| json!({
-            "id": id.0,
-            "sender": user_of(faces, sender),
+        "forwarded_from": origin.map(|origin| origin.0),
+        "forwarded_from_message": origin.map(|origin| json!({
+            "id": origin.0,
+            "sender": user_of(faces, forwarded_by(message)),
         })),
         "is_deleted": message.deleted,
-        "attachments":
-            extras.attachments.iter().map(|file| attachment(file, base)).collect::<Vec<_>>(),
+        "attachments": files.collect::<Vec<_>>(),
         "receipts": receipts,
-        "reactions": extras.reactions.iter().map(|one| reaction(one, faces)).collect::<Vec<_>>(),
+        "reactions": reactions.collect::<Vec<_>>(),
+    })
+}
+
+/// A pinned message, under its own number: it is pinned once.
+pub fn pin(message: Value, id: MessageId, pin: &PinView, faces: &Faces) -> Value {
+    json!({
+        "id": id.0,
+        "message": message,
+        "pinned_by": user_of(faces, pin.by),
+        "pinned_at": zulu(pin.at),
+    })
+}
+
+/// A call. It lasts from its first answer on; one that nobody answered has lasted for nothing.
+pub fn call(call: &CallView, faces: &Faces) -> Value {
+    let parts: Vec<Value> = call.participants.iter().map(|part| taker(part, faces)).collect();
+    let caller = call.caller.as_ref().map(|caller| caller.id);
+    json!({
+        "id": call.id.0,
+        "conversation": call.conversation.0,
+        "caller": user_of(faces, caller),
+        "call_type": call.kind.as_str(),
+        "state": call.state.as_str(),
+        "started_at": zulu(call.created_at),
+        "ended_at": call.ended_at.map(zulu),
+        "duration": call_seconds(call),
+        "participants": parts,
+    })
+}
+
+/// For how many seconds a call that is over was talked.
+pub fn call_seconds(call: &CallView) -> i64 {
+    let answered = call.answered_at.filter(|_| call.state == CallState::Ended);
+    let lasted = answered.zip(call.ended_at).map(|(from, to)| (to - from).num_seconds());
+    lasted.unwrap_or(0).max(0)
+}
+
+fn taker(part: &PartView, faces: &Faces) -> Value {
+    json!({
+        // Within a call the person's number is unique, too.
+        "id": part.user.id.0,
+        "user": user_of(faces, Some(part.user.id)),
+        "joined_at": part.joined_at.map(zulu),
+        "left_at": part.left_at.map(zulu),
+        "is_answered": matches!(part.state, PartState::Joined | PartState::Left),
     })
 }
 
@@ -236,20 +300,18 @@ fn member(fellow: &Fellow, faces: &Faces) -> Value {
     })
 }
 
-/// A profile, as its owner sees it: the person, and where the picture is. `base` stands before
-/// the picture's path.
-pub fn profile(face: &Face, settings: Option<Value>, base: &str) -> Value {
+/// A profile, as its owner sees it: the person, and where the picture is.
+pub fn profile(face: &Face, settings: Option<Value>) -> Value {
     let mut shown = user(face, settings);
     if let Value::Object(fields) = &mut shown {
-        let picture = face.about.avatar.as_ref().map(|path| format!("{base}{path}"));
-        fields.insert("avatar_url".to_owned(), json!(picture));
+        fields.insert("avatar_url".to_owned(), json!(face.about.avatar));
         fields.insert("date_joined".to_owned(), json!(face.date_joined.map(zulu)));
     }
     shown
 }
 
 /// A profile, as others see it: keys of what is hidden are absent.
-pub fn profile_for_others(face: &Face, base: &str) -> Value {
+pub fn profile_for_others(face: &Face) -> Value {
     let (about, privacy) = (&face.about, &face.about.privacy);
     let mut shown = Map::new();
     let mut put = |key: &str, value: Value| drop(shown.insert(key.to_owned(), value));
@@ -259,7 +321,7 @@ pub fn profile_for_others(face: &Face, base: &str) -> Value {
     put("status_message", json!(about.status));
     put("bio", json!(about.bio));
     if privacy.shows_photo {
-        put("avatar", json!(about.avatar.as_ref().map(|path| format!("{base}{path}"))));
+        put("avatar", json!(about.avatar));
     }
     if privacy.shows_phone {
         put("phone_number", json!(face.phone));
