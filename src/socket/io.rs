@@ -16,6 +16,9 @@ use tokio::task::coop::unconstrained;
 /// How long sent bytes may stay unacknowledged before the kernel gives the peer up.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Connections the kernel holds for us before they are accepted.
+const BACKLOG: i32 = 4_096;
+
 /// The size of a thread's shared read buffer, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -54,13 +57,17 @@ pub fn configure(stream: &TcpStream) -> io::Result<()> {
     set_options(&SockRef::from(stream))
 }
 
-/// Sets the same on a listener. Whether its connections have it from there is the system's choice:
-/// on Linux they do, which spares each of them two calls.
+/// Sets the same on a listener, and has the kernel hold many connections that were not accepted
+/// yet: after a restart everyone comes at once. Whether its connections have the options from there
+/// is the system's choice: on Linux they do, which spares each of them two calls.
 ///
 /// # Errors
 /// When the kernel refuses an option.
 pub fn configure_listener(listener: &std::net::TcpListener) -> io::Result<()> {
-    set_options(&SockRef::from(listener))
+    let socket = SockRef::from(listener);
+    set_options(&socket)?;
+    // The standard library listens with room for 128; to listen again changes that alone.
+    socket.listen(BACKLOG)
 }
 
 /// Whether what [`configure_listener`] set holds for the connections accepted.
@@ -244,6 +251,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::rc::Rc;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use actix_service::{Service, ServiceFactory};
     use actix_tls::accept::rustls_0_23::{Acceptor, AcceptorService};
@@ -271,6 +279,16 @@ mod tests {
             let patience = socket2::SockRef::from(&ours).tcp_user_timeout().unwrap();
             assert_eq!(patience, Some(super::USER_TIMEOUT));
         }
+    }
+
+    #[test]
+    fn a_storm_of_connections_waits_in_the_kernel_until_it_is_accepted() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        super::configure_listener(&listener).unwrap();
+        let (here, patience) = (listener.local_addr().unwrap(), Duration::from_millis(900));
+        let connect = |_| std::net::TcpStream::connect_timeout(&here, patience);
+        let all: Result<Vec<_>, _> = (0..300).map(connect).collect();
+        assert_eq!(all.unwrap().len(), 300);
     }
 
     fn certified() -> (ServerConfig, ClientConfig) {
