@@ -44,13 +44,11 @@ use crate::http::tls::Certificate;
 use crate::layer::contract::{ChannelLayer, Ear, Envelope, Heard};
 use crate::layer::memory::Memory;
 use crate::metrics;
-use crate::models::facts;
+use crate::models::facts::{self, NODE_FRESH_S};
 use crate::models::store::{Engine, Store, StoreOptions};
 use crate::objects::store::Objects;
 use crate::socket::{census, io};
 
-/// How old another node's heartbeat may be for it to count as live.
-const NODE_FRESH_S: i64 = 20;
 /// How often a starting node looks whether others are still there.
 const NODE_LOOK: Duration = Duration::from_secs(1);
 /// How often the drain looks whether all sockets are gone.
@@ -216,6 +214,7 @@ fn furnish(
         online: Arc::new(Online::new(config.presence_grace, config.online_said, node)),
         draining: AtomicBool::new(false),
         lobby: OnceCell::new(),
+        general: OnceCell::new(),
         epoch,
     };
     Ok((Arc::new(house), writer))

@@ -164,6 +164,8 @@ settings! {
 
     /// Largest WebSocket message taken.
     ws_max_size: usize = "64KiB", size(1024..=10 << 20);
+    /// Whether messages are compressed for clients that offer permessage-deflate.
+    ws_deflate: bool = "true", switch();
     /// Largest text of a chat message.
     message_max_size: usize = "16KiB", size(1..=1 << 20);
     /// How long after it was sent a message may be edited; 0 is for ever.
@@ -263,6 +265,8 @@ settings! {
         optional(url(&["file://"], "file:///var/lib/switchboard/attachments"));
     /// Largest file that may be uploaded.
     attachment_max_size: usize = "100MiB", size(1024..=100 << 30);
+    /// Largest picture of a person or a conversation.
+    avatar_max_size: usize = "5MiB", size(1024..=1 << 30);
     /// What may be uploaded, by what the bytes are; empty is anything.
     attachment_types: Vec<String> = "", media_types();
     /// Most files sent with one message.

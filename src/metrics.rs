@@ -131,6 +131,8 @@ metrics_table! {
     bytes_in: Counter = "switchboard_bytes_in_total";
     /// Bytes written to clients' sockets.
     bytes_out: Counter = "switchboard_bytes_out_total";
+    /// Messages and events compressed: once for all who hear them.
+    messages_compressed: Counter = "switchboard_messages_compressed_total";
     /// Messages stored and acknowledged.
     messages_acked: Counter = "switchboard_messages_acked_total";
     /// Events handed to listeners, once for each listener.

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::ids::UserId;
 use crate::layer::contract::{Envelope, Heard};
 use crate::metrics::Metrics;
+use crate::models::facts::NODE_FRESH_S;
 use crate::models::store::DbConn;
 use crate::models::{dashboard, dispatch_figures, notification, online};
 use crate::protocol::event::{Event, EventBody};
@@ -34,8 +35,6 @@ use crate::socket::census;
 const STALE_AFTER: Duration = Duration::from_secs(5);
 /// People asked about in one query.
 const PEOPLE_A_QUERY: usize = 500;
-/// How old a node's heartbeat may be for its people to count.
-const NODE_FRESH_S: i64 = 20;
 /// The window of `conversations_active`, in hours.
 const ACTIVE_HOURS: i64 = 24;
 

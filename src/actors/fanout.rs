@@ -14,11 +14,11 @@ use chrono::NaiveDateTime;
 use crate::actors::expiries::Expiries;
 use crate::actors::house::House;
 use crate::actors::mail::{
-    Alarm, Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Revoke, Seat, TakeCensus,
-    Unseat, person, tell,
+    Alarm, Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Owed, Revoke, Seat,
+    TakeCensus, Unseat, person, tell,
 };
 use crate::actors::replay;
-use crate::actors::seats::latest::Pace;
+use crate::actors::seats::latest::{self, Pace};
 use crate::actors::seats::{Hole, Listener, Seats, Sink};
 use crate::actors::session::{Expiry, Session};
 use crate::actors::turn::EndOfTurn;
@@ -135,9 +135,11 @@ impl Fanout {
 
     fn take(&mut self, events: Vec<Arc<Delivery>>, ctx: &mut Context<Self>) {
         let mut holes = Vec::new();
+        let has_newest = events.iter().any(|event| latest::kind_of(event.topic()).is_some());
         let (dirty, due) = with_floor(|floor| {
             holes.extend(events.into_iter().filter_map(|event| floor.seats.deliver(event)));
-            (floor.seats.is_dirty(), floor.seats.due(Instant::now()))
+            let due = has_newest.then(|| floor.seats.due(Instant::now()));
+            (floor.seats.is_dirty(), due.flatten())
         });
         self.tell_at(due, ctx);
         if dirty && !self.flushing {
@@ -251,6 +253,19 @@ impl Handler<Outbound> for Fanout {
     }
 }
 
+impl Handler<Owed> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, Owed(topic): Owed, ctx: &mut Context<Self>) {
+        let (due, hole) =
+            with_floor(|floor| (floor.seats.due(Instant::now()), floor.seats.hole(&topic)));
+        self.tell_at(due, ctx);
+        if let Some(hole) = hole {
+            ctx.run_later(HOLE_PATIENCE, move |fanout, ctx| fanout.mend(hole, ctx));
+        }
+    }
+}
+
 impl Handler<Alarm> for Fanout {
     type Result = ();
 
@@ -260,7 +275,8 @@ impl Handler<Alarm> for Fanout {
                 // A dialect says what it knows of the event itself, in its turn.
                 let resident = floor.residents.get(&session);
                 if let Some(resident) = resident.filter(|there| there.manner.dialect.is_none()) {
-                    resident.outbox.push_ahead(alarm.frame.clone());
+                    let frame = alarm.frame.shaped(resident.manner.window).clone();
+                    resident.outbox.push_ahead(frame);
                 }
             }
         });
@@ -275,6 +291,8 @@ impl Handler<Seat> for Fanout {
             let resident = floor.residents.get(&seat.session)?;
             let listener = Listener {
                 session: seat.session,
+                ticket: seat.ticket,
+                is_let_in: false,
                 user: resident.identity.as_ref().map(|who| who.user),
                 manner: Manner { is_veiled: seat.is_veiled, ..resident.manner },
                 sink: Rc::clone(&resident.outbox),
@@ -293,6 +311,9 @@ impl Handler<Joined> for Fanout {
 
     fn handle(&mut self, joined: Joined, _: &mut Context<Self>) {
         let address = with_floor(|floor| {
+            if joined.outcome.is_ok() {
+                floor.seats.let_in(&joined.topic, joined.session, joined.ticket);
+            }
             floor.residents.get(&joined.session).map(|resident| resident.address.clone())
         });
         match address {
@@ -384,7 +405,7 @@ impl Handler<TakeCensus> for Fanout {
     fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) {
         let mut present: HashMap<TopicKind, Vec<_>> = HashMap::new();
         with_floor(|floor| {
-            for (topic, sessions) in floor.seats.all() {
+            for (topic, sessions) in floor.seats.present() {
                 let seated = sessions.iter().filter_map(|session| floor.residents.get(session));
                 for who in seated.filter_map(|resident| resident.identity.as_deref()) {
                     let people = present.entry(topic.kind()).or_default();

@@ -13,7 +13,7 @@ use crate::socket::wire;
 pub fn forms(event: &Delivery, manner: Manner) -> &[Form] {
     let native = &event.frame;
     event.forms(manner, |event| {
-        let form = |frame: Frame| Form { frame: wire::text(&frame.text), to: frame.to };
+        let form = |frame: Frame| Form { frame: wire::text(&frame.text).into(), to: frame.to };
         let mut forms: Vec<Form> = match manner.dialect {
             Some(dialect) => dialect.codec().event(event).into_iter().map(form).collect(),
             None if native.is_empty() => Vec::new(),
@@ -25,7 +25,7 @@ pub fn forms(event: &Delivery, manner: Manner) -> &[Form] {
         forms.iter_mut().for_each(|form| form.to = Audience::Only(reader));
         if manner.dialect.is_none() && !native.is_empty() {
             let passed = wire::text(&frame::event(&veil::passed(event)));
-            forms.push(Form { frame: passed, to: Audience::AllBut(reader) });
+            forms.push(Form { frame: passed.into(), to: Audience::AllBut(reader) });
         }
         forms
     })
@@ -36,11 +36,11 @@ pub fn each(event: &Delivery, manner: Manner, user: Option<UserId>, mut write: i
     if manner.is_plain() {
         // What is for dialects alone has no native frame.
         if !event.frame.is_empty() {
-            write(event.frame.clone());
+            write(event.frame.shaped(manner.window).clone());
         }
         return;
     }
     for form in forms(event, manner).iter().filter(|form| form.to.admits(user)) {
-        write(form.frame.clone());
+        write(form.frame.shaped(manner.window).clone());
     }
 }

@@ -103,6 +103,8 @@ pub struct House {
     pub draining: AtomicBool,
     /// Set once the room without sign-in is known to be there.
     pub lobby: OnceCell<()>,
+    /// Set once the room of a whole school is known to be there.
+    pub general: OnceCell<()>,
     /// Names the database's history; changes when a backup is restored.
     pub epoch: Arc<str>,
 }

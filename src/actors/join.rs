@@ -81,7 +81,7 @@ pub fn prepare(
     conn: &mut DbConn,
     exchange: &Arc<Exchange>,
     epoch: &str,
-    join: &Join,
+    join: &mut Join,
 ) -> (Topic, Result<Prepared, Fault>) {
     let admitted = check(&join.wish).map_err(Fault::from).and_then(|limit| {
         let found = authorize::admit_for(conn, &join.who, &join.topic, Action::Subscribe)?;
@@ -93,10 +93,12 @@ pub fn prepare(
         Err(fault) => return (join.topic.clone(), Err(fault)),
     };
     let topic = admission.topic.clone();
+    join.seeker.rename(&topic);
     // Seated before the position is read: whatever is committed after that read comes by the seat.
     exchange.rise(&topic, join.at.worker);
     if let Some(worker) = exchange.worker(join.at.worker) {
-        tell(&worker, Seat { session: join.at.number, topic: topic.clone(), is_veiled });
+        let (session, ticket) = (join.at.number, join.seeker.ticket());
+        tell(&worker, Seat { session, ticket, topic: topic.clone(), is_veiled });
     }
     let read = read(conn, &join.who, &admission, &join.wish, (epoch, limit));
     (topic, read.map_err(Fault::from))

@@ -46,7 +46,12 @@ impl LoginThrottle {
         let account = account.chars().take(NAME_CHARS).collect::<String>().to_lowercase();
         if self.attempts > 0 {
             charge(&self.accounts, account.clone(), self.share(1), self.window, now)?;
-            charge(&self.addresses, address, self.share(OFFICE), self.window, now)?;
+            let charged = charge(&self.addresses, address, self.share(OFFICE), self.window, now);
+            if let Err(refusal) = charged {
+                // The attempt is not made, so it is not one against the account.
+                refund(&self.accounts, &account, self.share(1));
+                return Err(refusal);
+            }
         }
         Ok(Counted { account, address })
     }
@@ -148,6 +153,22 @@ mod tests {
         let (throttle, now) = (throttle(), Instant::now());
         let tried = (0..40).map(|name| throttle.count(&name.to_string(), HOME, now));
         assert_eq!(tried.filter(Result::is_ok).count(), 25);
+    }
+
+    #[test]
+    fn what_is_refused_for_its_address_is_not_held_against_the_account() {
+        let (throttle, now) = (throttle(), Instant::now());
+        for name in 0..25 {
+            throttle.count(&name.to_string(), HOME, now).unwrap();
+        }
+        for _ in 0..5 {
+            throttle.count("alice", HOME, now).unwrap_err();
+        }
+        let elsewhere = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+        for _ in 0..5 {
+            throttle.count("alice", elsewhere, now).unwrap();
+        }
+        throttle.count("alice", elsewhere, now).unwrap_err();
     }
 
     #[test]

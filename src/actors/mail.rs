@@ -141,6 +141,69 @@ impl Drop for ReplyTo {
     }
 }
 
+/// Who waits for a seat. Dropped unanswered, it answers `unavailable`, so that nobody waits for an
+/// owner that died.
+#[derive(Debug)]
+pub struct Seeker(Option<Seeking>);
+
+#[derive(Debug)]
+struct Seeking {
+    at: SessionKey,
+    ticket: u64,
+    reference: Option<Reference>,
+    topic: Topic,
+    via: Arc<Exchange>,
+}
+
+impl Seeker {
+    /// The session `at`, whose join with this ticket asked for `topic` with this `ref`.
+    pub fn new(
+        at: SessionKey,
+        ticket: u64,
+        reference: Option<Reference>,
+        topic: Topic,
+        via: Arc<Exchange>,
+    ) -> Self {
+        Self(Some(Seeking { at, ticket, reference, topic, via }))
+    }
+
+    /// The topic has another name than it was asked for by; from here on it is answered by that.
+    pub fn rename(&mut self, topic: &Topic) {
+        if let Some(seeking) = &mut self.0 {
+            seeking.topic = topic.clone();
+        }
+    }
+
+    /// Which of the session's joins this is.
+    pub fn ticket(&self) -> u64 {
+        self.0.as_ref().map_or(0, |seeking| seeking.ticket)
+    }
+
+    /// Hands the outcome to the session's fan-out.
+    pub fn answer(mut self, outcome: Result<Welcome, Refusal>) {
+        if let Some(seeking) = self.0.take() {
+            seeking.answer(outcome);
+        }
+    }
+}
+
+impl Seeking {
+    fn answer(self, outcome: Result<Welcome, Refusal>) {
+        let Self { at, ticket, reference, topic, via } = self;
+        if let Some(fanout) = via.worker(at.worker) {
+            tell(&fanout, Joined { session: at.number, ticket, reference, topic, outcome });
+        }
+    }
+}
+
+impl Drop for Seeker {
+    fn drop(&mut self) {
+        if let Some(seeking) = self.0.take() {
+            seeking.answer(Err(Refusal::unavailable(1_000)));
+        }
+    }
+}
+
 /// The frames of a reply: one in the native protocol, any number in a dialect.
 pub fn replied(
     dialect: Option<DialectKind>,
@@ -174,6 +237,12 @@ pub struct Outbound {
     pub events: Vec<Arc<Delivery>>,
 }
 
+/// To a worker's fan-out: a seat of this topic went live, and is owed newest values or what a hole
+/// keeps back.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Owed(pub Topic);
+
 /// To a worker's fan-out: an alarm, ahead of all that waits for its listeners.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -184,6 +253,8 @@ pub struct Alarm(pub Arc<Delivery>);
 #[rtype(result = "()")]
 pub struct Seat {
     pub session: u64,
+    /// Which of the session's joins it is for.
+    pub ticket: u64,
     pub topic: Topic,
     /// Whether the read marks of others are kept from it.
     pub is_veiled: bool,
@@ -257,12 +328,11 @@ pub struct Farewell {
 #[rtype(result = "()")]
 pub struct Join {
     pub at: SessionKey,
-    pub ticket: u64,
     pub who: Arc<Identity>,
     pub topic: Topic,
     pub wish: Subscribe,
-    pub reference: Option<Reference>,
     pub dialect: Option<DialectKind>,
+    pub seeker: Seeker,
 }
 
 /// To an owner: a session no longer listens.
@@ -321,6 +391,7 @@ pub fn person(who: &Identity) -> PersonView {
         id: who.user,
         username: who.username.to_string(),
         display_name: who.display_name.to_string(),
+        avatar: who.profile.as_ref().and_then(|more| more.avatar.as_deref()).map(str::to_owned),
         profile: who.profile.clone(),
     }
 }

@@ -45,6 +45,7 @@ pub mod online;
 pub mod owners;
 pub mod people_commands;
 pub mod people_reads;
+pub mod pictures;
 pub mod post;
 pub mod presence;
 pub mod receipt_commands;

@@ -15,13 +15,12 @@ use crate::actors::said::Words;
 use crate::clock;
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::facts::NODE_FRESH_S;
 use crate::models::store::DbConn;
 use crate::models::{online, profile};
 
 /// People written in one transaction.
 const PEOPLE_A_WRITE: usize = 1_000;
-/// How old a process's heartbeat may be for its people to count.
-const NODE_FRESH_S: i64 = 20;
 
 #[derive(Debug, Clone, Copy)]
 struct Here {
@@ -37,6 +36,8 @@ struct People {
     came: HashSet<UserId>,
     /// Have no socket left, and may come back within the grace.
     leaving: HashSet<UserId>,
+    /// Went, which could not be written yet.
+    gone: HashSet<UserId>,
 }
 
 /// What the next write says.
@@ -73,7 +74,7 @@ impl Online {
     pub fn arrive(&self, user: UserId) {
         self.words.came(user);
         let mut people = self.lock();
-        let People { here, came, leaving } = &mut *people;
+        let People { here, came, leaving, .. } = &mut *people;
         let entry = here.entry(user).or_insert_with(|| {
             came.insert(user);
             Here { sockets: 0, left: None }
@@ -140,8 +141,10 @@ impl Online {
     fn take(&self, grace: Duration) -> Changes {
         let now = Instant::now();
         let mut people = self.lock();
-        let People { here, came, leaving } = &mut *people;
-        let mut changes = Changes { came: came.drain().collect(), ..Changes::default() };
+        let People { here, came, leaving, gone } = &mut *people;
+        // Whoever went and is here again is in `came` too, which is written after it.
+        let (came, went) = (came.drain().collect(), gone.drain().collect());
+        let mut changes = Changes { came, went, ..Changes::default() };
         leaving.retain(|user| {
             let Some((left, at)) = here.get(user).and_then(|here| here.left) else { return false };
             if now.duration_since(left) < grace {
@@ -155,6 +158,13 @@ impl Online {
         // Whoever came and went between two writes is told of as gone alone.
         changes.came.retain(|user| here.contains_key(user));
         changes
+    }
+
+    /// What could not be written is part of the next write.
+    fn put_back(&self, came: Vec<UserId>, went: Vec<UserId>) {
+        let mut people = self.lock();
+        people.came.extend(came);
+        people.gone.extend(went);
     }
 
     /// Writes who came, who went, and when they were last here. One call at a time.
@@ -171,11 +181,11 @@ impl Online {
     async fn write(&self, lane: &Lane, changes: Changes) {
         let Changes { came, went, seen } = changes;
         if let Some(node) = self.node.clone().filter(|_| !(came.is_empty() && went.is_empty())) {
-            let (told, gone) = (came.clone(), went);
+            let (told, gone) = (came.clone(), went.clone());
             let written = lane.write(move |conn| Ok(online::note(conn, &node, &told, &gone)?));
             if let Err(refusal) = written.await {
                 warn!("who is online here was not told to others cause={refusal}");
-                self.lock().came.extend(came);
+                self.put_back(came, went);
             }
         }
         for seen in seen.chunks(PEOPLE_A_WRITE) {
@@ -219,5 +229,32 @@ mod tests {
         let changes = online.take(Duration::ZERO);
         assert_eq!((changes.came, changes.went), (vec![UserId(1)], vec![]));
         assert_eq!(online.take(Duration::ZERO), Changes::default());
+    }
+
+    #[test]
+    fn who_came_and_who_went_are_told_again_after_a_write_that_failed() {
+        let online = Online::new(Duration::ZERO, Duration::ZERO, None);
+        for user in [1, 2] {
+            online.arrive(UserId(user));
+        }
+        online.depart(UserId(1));
+        let changes = online.take(Duration::ZERO);
+        online.put_back(changes.came, changes.went);
+        let again = online.take(Duration::ZERO);
+        assert_eq!((again.came, again.went), (vec![UserId(2)], vec![UserId(1)]));
+        assert_eq!(online.take(Duration::ZERO), Changes::default());
+    }
+
+    #[test]
+    fn who_is_back_when_their_going_is_told_at_last_is_told_as_come_after_it() {
+        let online = Online::new(Duration::ZERO, Duration::ZERO, None);
+        online.arrive(UserId(1));
+        online.take(Duration::ZERO);
+        online.depart(UserId(1));
+        let changes = online.take(Duration::ZERO);
+        online.put_back(changes.came, changes.went);
+        online.arrive(UserId(1));
+        let again = online.take(Duration::ZERO);
+        assert_eq!((again.came, again.went), (vec![UserId(1)], vec![UserId(1)]));
     }
 }

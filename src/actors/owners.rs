@@ -19,7 +19,6 @@ use crate::actors::room_supervisor::RoomSupervisor;
 use crate::actors::switchboard::Owner as OwnerActor;
 use crate::metrics;
 use crate::protocol::command::Command;
-use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Owner, TopicKind};
 
 /// This many deaths …
@@ -76,12 +75,11 @@ impl Owners {
         self.board.set(build(arbiter, house, DispatchBoard::new));
     }
 
-    /// Asks the owner of the topic to seat a listener.
-    ///
-    /// # Errors
-    /// `unavailable` while that owner is being rebuilt.
-    pub fn join(&self, join: Join) -> Result<(), Refusal> {
-        to_owner!(self, join.topic.kind(), join).ok_or_else(|| Refusal::unavailable(1_000))
+    /// Asks the owner of the topic to seat a listener. Whoever asks a dead owner is answered
+    /// `unavailable`.
+    pub fn join(&self, join: Join) {
+        // Dropped unsent, the join answers `unavailable` by itself.
+        let _ = to_owner!(self, join.topic.kind(), join);
     }
 
     /// Tells the owner of the topic that a listener left.

@@ -41,6 +41,10 @@ enum State {
 #[derive(Debug, Clone)]
 pub struct Listener<S> {
     pub session: u64,
+    /// Which of the session's joins the seat is for.
+    pub ticket: u64,
+    /// Whether the topic's owner has let them in, and counts them.
+    pub is_let_in: bool,
     /// The person, if they have signed in.
     pub user: Option<UserId>,
     pub manner: Manner,
@@ -51,6 +55,13 @@ pub struct Listener<S> {
 struct Row<S> {
     listener: Listener<S>,
     state: State,
+}
+
+impl<S> Listener<S> {
+    /// Whether this is the seat of a later join of the same session.
+    pub fn outdates(&self, other: &Self) -> bool {
+        self.session == other.session && self.ticket > other.ticket
+    }
 }
 
 impl<S: Sink> Listener<S> {
@@ -126,14 +137,18 @@ impl<S: Sink> Seats<S> {
         self.pace = pace;
     }
 
-    /// Adds a seat that waits until [`Seats::go_live`]. A session has one seat a topic: an earlier
-    /// one is replaced and `false` is returned.
+    /// Adds a seat that waits until [`Seats::go_live`]. A session has one seat a topic, that of its
+    /// newest join: an earlier one is replaced, and a join that comes late gets none; then the
+    /// answer is `false`.
     pub fn add(&mut self, topic: &Topic, listener: Listener<S>) -> bool {
         if kind_of(topic).is_some() {
             return self.boards.entry(topic.clone()).or_default().add(listener);
         }
         self.flush_topic(topic);
         let bench = self.topics.entry(topic.clone()).or_insert_with(Bench::new);
+        if bench.rows.iter().any(|row| row.listener.outdates(&listener)) {
+            return false;
+        }
         let before = bench.rows.len();
         bench.rows.retain(|row| row.listener.session != listener.session);
         let fresh = bench.rows.len() == before;
@@ -142,10 +157,29 @@ impl<S: Sink> Seats<S> {
         fresh
     }
 
-    /// Takes a seat away; whether it was there.
+    /// Takes a session's seat away; whether it was there.
     pub fn remove(&mut self, topic: &Topic, session: u64) -> bool {
+        self.take_away(topic, |listener| listener.session == session)
+    }
+
+    /// The same, if it is still the seat of this join and not of a later one.
+    pub fn remove_of(&mut self, topic: &Topic, session: u64, ticket: u64) -> bool {
+        self.take_away(topic, |one| one.session == session && one.ticket == ticket)
+    }
+
+    /// Notes that the topic's owner let this join in.
+    pub fn let_in(&mut self, topic: &Topic, session: u64, ticket: u64) {
+        let board = self.boards.get_mut(topic).map(Board::listeners);
+        let bench = self.topics.get_mut(topic).map(|bench| &mut bench.rows);
+        let rows = bench.into_iter().flatten().map(|row| &mut row.listener);
+        for listener in board.into_iter().flatten().chain(rows) {
+            listener.is_let_in |= listener.session == session && listener.ticket == ticket;
+        }
+    }
+
+    fn take_away(&mut self, topic: &Topic, is_it: impl Fn(&Listener<S>) -> bool) -> bool {
         if let Some(board) = self.boards.get_mut(topic) {
-            let found = board.remove(session);
+            let found = board.remove(is_it);
             if board.is_empty() {
                 self.boards.remove(topic);
             }
@@ -154,7 +188,7 @@ impl<S: Sink> Seats<S> {
         self.flush_topic(topic);
         let Some(bench) = self.topics.get_mut(topic) else { return false };
         let before = bench.rows.len();
-        bench.rows.retain(|row| row.listener.session != session);
+        bench.rows.retain(|row| !is_it(&row.listener));
         let found = bench.rows.len() < before;
         if bench.rows.is_empty() {
             self.topics.remove(topic);
@@ -166,8 +200,10 @@ impl<S: Sink> Seats<S> {
 
     /// Takes an event for the end of this turn. Returns a hole when the event is ahead of one.
     pub fn deliver(&mut self, event: Arc<Delivery>) -> Option<Hole> {
-        if let Some(board) = self.boards.get_mut(event.topic()) {
-            board.take(event);
+        if kind_of(event.topic()).is_some() {
+            if let Some(board) = self.boards.get_mut(event.topic()) {
+                board.take(event);
+            }
             return None;
         }
         let bench = self.topics.get_mut(event.topic())?;
@@ -250,11 +286,18 @@ impl<S: Sink> Seats<S> {
         written
     }
 
-    /// The seat has everything up to `seq` and is served from now on.
-    pub fn go_live(&mut self, topic: &Topic, session: u64, seq: i64) {
+    /// The seat has everything up to `seq` and is served from now on. Whether it is owed something
+    /// that no further event will bring: newest values, which [`Seats::tell_newest`] tells when
+    /// they are [`Seats::due`], or what is missing in a [`Hole`].
+    pub fn go_live(&mut self, topic: &Topic, session: u64, seq: i64) -> bool {
         if let Some(board) = self.boards.get_mut(topic) {
             return board.go_live(session);
         }
+        self.serve(topic, session, seq);
+        self.hole(topic).is_some()
+    }
+
+    fn serve(&mut self, topic: &Topic, session: u64, seq: i64) {
         self.flush_topic(topic);
         let Some(bench) = self.topics.get_mut(topic) else { return };
         let seat = bench.rows.iter_mut().find(|row| row.listener.session == session);
@@ -300,12 +343,14 @@ impl<S: Sink> Seats<S> {
             .unwrap_or_default()
     }
 
-    /// Every topic with seats here, with its sessions.
-    pub fn all(&self) -> impl Iterator<Item = (&Topic, Vec<u64>)> {
-        let every = self.topics.iter().map(|(topic, bench)| {
-            (topic, bench.rows.iter().map(|row| row.listener.session).collect::<Vec<_>>())
-        });
-        every.chain(self.boards.iter().map(|(topic, board)| (topic, board.sessions().collect())))
+    /// Every topic that has presence and seats here, with the sessions whose join was let in.
+    pub fn present(&self) -> impl Iterator<Item = (&Topic, Vec<u64>)> {
+        let has_presence = |topic: &Topic| topic.kind().row().presence;
+        self.topics.iter().filter(move |(topic, _)| has_presence(topic)).map(|(topic, bench)| {
+            let listeners = bench.rows.iter().map(|row| &row.listener);
+            let let_in = listeners.filter(|listener| listener.is_let_in);
+            (topic, let_in.map(|listener| listener.session).collect())
+        })
     }
 
     fn flush_topic(&mut self, topic: &Topic) -> u64 {
@@ -376,8 +421,12 @@ mod tests {
     }
 
     fn sits(seats: &mut Seats<Heard>, session: u64, heard: &Heard) {
+        assert!(seats.add(&Topic::room("general"), listener(session, 1, heard)));
+    }
+
+    fn listener(session: u64, ticket: u64, heard: &Heard) -> Listener<Heard> {
         let (user, manner, sink) = (None, Manner::default(), heard.clone());
-        seats.add(&Topic::room("general"), Listener { session, user, manner, sink });
+        Listener { session, ticket, is_let_in: false, user, manner, sink }
     }
 
     fn live(seats: &mut Seats<Heard>, session: u64, seq: i64) -> Heard {
@@ -491,5 +540,51 @@ mod tests {
         seats.deliver(event(1, "1"));
         seats.flush();
         assert!(ada.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_session_that_joins_twice_at_once_keeps_the_seat_of_its_later_join_in_any_order() {
+        for (first, second) in [(1, 2), (2, 1)] {
+            let (mut seats, topic, heard) =
+                (Seats::default(), Topic::room("general"), Heard::default());
+            assert!(seats.add(&topic, listener(1, first, &heard)));
+            assert!(!seats.add(&topic, listener(1, second, &heard)), "one seat a session");
+            assert!(!seats.remove_of(&topic, 1, 1), "the earlier join has none");
+            seats.go_live(&topic, 1, 0);
+            seats.deliver(event(1, "1"));
+            seats.flush();
+            assert_eq!(*heard.0.borrow(), ["1"]);
+            assert!(seats.remove_of(&topic, 1, 2));
+            assert_eq!(seats.count(&topic), 0);
+        }
+    }
+
+    #[test]
+    fn only_those_who_were_let_in_are_present() {
+        let (mut seats, topic, heard) =
+            (Seats::default(), Topic::room("general"), Heard::default());
+        for session in 1..=3 {
+            seats.add(&topic, listener(session, 7, &heard));
+        }
+        seats.let_in(&topic, 1, 7);
+        seats.let_in(&topic, 2, 6);
+        let present: Vec<_> = seats.present().collect();
+        assert_eq!(present, [(&topic, vec![1])]);
+    }
+
+    #[test]
+    fn a_first_seat_that_goes_live_before_a_hole_says_so() {
+        let (mut seats, topic, heard) =
+            (Seats::default(), Topic::room("general"), Heard::default());
+        sits(&mut seats, 1, &heard);
+        seats.deliver(event(3, "three"));
+        seats.flush();
+        assert!(seats.go_live(&topic, 1, 1), "two is missing, and nobody else would ask for it");
+        let hole = seats.hole(&topic).unwrap();
+        assert_eq!((hole.after, hole.before), (1, 3));
+        seats.deliver(event(2, "two"));
+        seats.flush();
+        assert_eq!(*heard.0.borrow(), ["twothree"]);
+        assert_eq!(seats.hole(&topic), None);
     }
 }

@@ -104,7 +104,9 @@ impl Session {
         first_bytes: BytesMut,
     ) {
         let message_bytes = house.settings.ws_message_bytes;
-        let limits = Limits { message_bytes, fragments: FRAGMENTS };
+        let window = opening.manner.window;
+        let limits = Limits { message_bytes, fragments: FRAGMENTS, deflate: window.is_some() };
+        outbox.deflate(window);
         // A refused socket hears nothing and may ask nothing.
         let who = match opening.start {
             Start::Served { .. } => Some(opening.who.unwrap_or_else(Identity::nobody)),
@@ -155,24 +157,34 @@ impl Session {
         self.outbox.close(wire::close(close.code(), reason));
     }
 
-    fn within_rate(&mut self, said: Said<'_>) -> bool {
+    /// Whether one more frame is within the limit; a control frame, which says nothing, is not
+    /// answered when it is not.
+    fn within_rate(&mut self, said: Option<Said<'_>>) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         let Err(refusal) = throttle::ask(limiter) else {
             self.strikes = 0;
             return true;
         };
         // A crew's call for help is never one too many.
-        if let Said::Text(text) = said
-            && frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY)
-        {
+        if said.is_some_and(|said| self.is_mayday(said)) {
             return true;
         }
         self.strikes += 1;
-        self.turn_down(&refusal);
+        if said.is_some() {
+            self.turn_down(&refusal);
+        }
         if self.strikes >= STRIKES {
             self.close(Close::TooMany, "too many messages");
         }
         false
+    }
+
+    fn is_mayday(&self, said: Said<'_>) -> bool {
+        if let Some(dialect) = self.manner.dialect {
+            return dialect.codec().is_mayday(said);
+        }
+        let Said::Text(text) = said else { return false };
+        frame::parse(text).is_ok_and(|inbound| inbound.kind == MAYDAY)
     }
 
     fn on_said(&mut self, said: Said<'_>, ctx: &mut Context<Self>) {
@@ -182,7 +194,7 @@ impl Session {
                 self.house.recorder.spoke(attempt);
             }
         }
-        if !self.within_rate(said) {
+        if !self.within_rate(Some(said)) {
             return;
         }
         match said {
@@ -269,8 +281,14 @@ impl StreamHandler<Incoming> for Session {
                     self.on_said(Said::Binary(&bytes), ctx);
                 }
             }
-            Incoming::Message(Message::Ping(payload)) => self.outbox.push(wire::pong(&payload)),
-            Incoming::Message(Message::Pong(_)) => {}
+            Incoming::Message(Message::Ping(payload)) => {
+                if self.within_rate(None) {
+                    self.outbox.push(wire::pong(&payload));
+                }
+            }
+            Incoming::Message(Message::Pong(_)) => {
+                self.within_rate(None);
+            }
             Incoming::Message(Message::Close { code, reason }) => {
                 if self.ending.is_none() {
                     self.ending = Some(Box::new(Ending { close_code: code, reason }));
@@ -341,7 +359,7 @@ impl Handler<Unseat> for Session {
         if self.lone.is_some() {
             return self.part(Close::NotAuthorized, &unseat.refusal);
         }
-        self.lose(&unseat.topic);
+        self.leave(&unseat.topic);
         let code = Close::NotYours.code();
         self.say(&frame::unsubscribed(&unseat.topic, code, &unseat.refusal.message));
     }

@@ -1,6 +1,7 @@
 //! A session's topics: joining them, catching up at the pace its client reads, going live, leaving.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use crate::actors::fanout::with_floor;
 use crate::actors::lane::Lane;
-use crate::actors::mail::{Join, Joined, Leave, Welcome};
+use crate::actors::mail::{Join, Joined, Leave, Owed, Seeker, SessionKey, Welcome, tell};
 use crate::actors::replay;
 use crate::actors::session::Session;
 use crate::actors::veil;
@@ -91,15 +92,10 @@ impl Session {
         self.leave(&topic);
         self.tickets += 1;
         let ticket = self.tickets;
-        self.house.owners.join(Join {
-            at: self.at,
-            ticket,
-            who,
-            topic: topic.clone(),
-            wish,
-            reference,
-            dialect: self.manner.dialect,
-        })?;
+        let via = Arc::clone(&self.house.exchange);
+        let (at, dialect) = (self.at, self.manner.dialect);
+        let seeker = Seeker::new(at, ticket, reference, topic.clone(), via);
+        self.house.owners.join(Join { at, who, topic: topic.clone(), wish, dialect, seeker });
         self.seated.push(Seated { topic, state: State::Joining(ticket) });
         Ok(())
     }
@@ -114,11 +110,6 @@ impl Session {
             self.stand_up(topic);
         }
         true
-    }
-
-    /// The topic was taken away.
-    pub(super) fn lose(&mut self, topic: &Topic) {
-        self.leave(topic);
     }
 
     pub(super) fn stand_up(&self, topic: &Topic) {
@@ -137,11 +128,7 @@ impl Session {
             |seated| matches!(seated.state, State::Joining(waiting) if waiting == ticket),
         );
         let Some(asked) = asked else {
-            // Left again before the answer came.
-            if self.relation(&topic).is_none() && outcome.is_ok() {
-                self.stand_up(&topic);
-            }
-            return;
+            return self.joined_in_vain(ticket, reference, topic, outcome);
         };
         match outcome {
             Err(refusal) => {
@@ -165,6 +152,31 @@ impl Session {
                 self.seated.push(Seated { topic: topic.clone(), state });
                 self.catch_up(reference, topic, welcome, ctx);
             }
+        }
+    }
+
+    /// A topic was left, or asked for once more, before the answer came. A later join keeps its
+    /// seat; what the owner counted for this one is given back.
+    fn joined_in_vain(
+        &self,
+        ticket: u64,
+        reference: Option<Reference>,
+        topic: Topic,
+        outcome: Result<Welcome, Refusal>,
+    ) {
+        let SessionKey { worker, number } = self.at;
+        if with_floor(|floor| floor.seats.remove_of(&topic, number, ticket)) {
+            self.house.exchange.ebb(&topic, worker);
+        }
+        let refusal = match outcome {
+            Ok(welcome) => {
+                self.house.owners.leave(Leave { topic: topic.clone(), user: welcome.user });
+                Refusal::new(Code::Conflict, "left or asked for again before it was joined")
+            }
+            Err(refusal) => refusal,
+        };
+        if reference.is_some() {
+            self.reply(reference, Some(topic), Err(refusal));
         }
     }
 
@@ -220,8 +232,11 @@ impl Session {
         if self.manner.dialect.is_none() {
             self.say(&frame::notice::<()>("live", Some(topic), Some(seq), None));
         }
-        let number = self.at.number;
-        with_floor(|floor| floor.seats.go_live(topic, number, seq));
+        let SessionKey { worker, number } = self.at;
+        let is_owed = with_floor(|floor| floor.seats.go_live(topic, number, seq));
+        if let Some(fanout) = self.house.exchange.worker(worker).filter(|_| is_owed) {
+            tell(&fanout, Owed(topic.clone()));
+        }
         self.arrive(topic, relation);
         self.settle(ctx);
     }

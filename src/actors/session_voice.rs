@@ -251,6 +251,10 @@ impl Session {
             return;
         }
         for held in std::mem::take(&mut self.held) {
+            // Nothing is done for what was said behind a message that closed the socket.
+            if !self.outbox.is_open() {
+                return;
+            }
             self.interpret(held.said(), ctx);
         }
     }
@@ -267,6 +271,9 @@ impl Session {
         }
         let deeds = dialect.codec().read(said, &self.here());
         for deed in deeds {
+            if !self.outbox.is_open() {
+                return;
+            }
             match deed {
                 Deed::Say(text) => self.say(&text),
                 Deed::Close { close, reason } => self.close(close, &reason),

@@ -10,9 +10,7 @@ use crate::actors::authorize::{admit_for, require};
 use crate::actors::dashboards;
 use crate::actors::house::House;
 use crate::actors::join::{self, Prepared};
-use crate::actors::mail::{
-    Census, Join, Joined, Leave, Perform, Start, Welcome, done, person, tell,
-};
+use crate::actors::mail::{Census, Join, Leave, Perform, Start, Welcome, done, person};
 use crate::actors::post::delivery;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
@@ -64,15 +62,16 @@ impl Switchboard {
         }
     }
 
-    fn joined(&mut self, join: Join, topic: Topic, prepared: Prepared) -> (bool, Joined) {
+    /// Welcomes whoever waits. Whether their arrival is to be announced.
+    fn welcome(&mut self, join: Join, topic: &Topic, prepared: Prepared) -> bool {
         let mut announce = false;
         let here = topic.kind().row().presence.then(|| {
             let mut presence = self.house.presence.lock();
             // Nobody in particular is not present.
             if !join.who.is_nobody() {
-                announce = presence.arrive(&topic, &person(&join.who));
+                announce = presence.arrive(topic, &person(&join.who));
             }
-            (presence.here(&topic), presence.head_count(&topic))
+            (presence.here(topic), presence.head_count(topic))
         });
         let start = if join.dialect.is_none() {
             let here = here.as_ref().map(|(people, count)| (people.as_slice(), *count));
@@ -94,60 +93,38 @@ impl Switchboard {
         } else if join.wish.after.is_some() {
             Metrics::get().replays_lost.increment(1);
         }
-        let outcome = Ok(welcome);
-        let Join { at, ticket, reference, .. } = join;
-        (announce, Joined { session: at.number, ticket, reference, topic, outcome })
+        join.seeker.answer(Ok(welcome));
+        announce
     }
 }
 
 /// Serves one join.
 pub fn join<A: Owner>(owner: &mut A, join: Join, ctx: &mut Context<A>) {
     let house = Arc::clone(&owner.switchboard().house);
-    let worker = join.at.worker;
     let preparing = async move {
         let (exchange, epoch) = (Arc::clone(&house.exchange), Arc::clone(&house.epoch));
-        let (session, ticket) = (join.at.number, join.ticket);
-        let (reference, asked) = (join.reference.clone(), join.topic.clone());
-        let at_home = Arc::clone(&house);
+        let (at_home, mut join) = (Arc::clone(&house), join);
         let read = house.lane.read(move |conn| {
-            let (topic, prepared) = join::prepare(conn, &exchange, &epoch, &join);
+            let (topic, prepared) = join::prepare(conn, &exchange, &epoch, &mut join);
             let prepared = prepared.and_then(|prepared| {
                 dashboards::begin(conn, &at_home, &topic, join.who.user, prepared)
             });
             let prepared = prepared.map_err(|fault| fault.into_refusal("a join"));
             Ok((join, topic, prepared))
         });
-        read.await.map_err(|refusal| Joined {
-            session,
-            ticket,
-            reference,
-            topic: asked,
-            outcome: Err(refusal),
-        })
+        // A join that was not even begun has answered by itself.
+        read.await.ok()
     };
     ctx.spawn(preparing.into_actor(owner).map(move |outcome, owner, ctx| {
-        if let Ok((join, topic, Ok(_))) = &outcome {
-            owner.seated(&join.who, topic, ctx);
-        }
-        let switchboard = owner.switchboard();
-        let (announce, joined) = match outcome {
-            Ok((join, topic, Ok(prepared))) => {
-                let at = topic.clone();
-                let (announce, joined) = switchboard.joined(join, topic, prepared);
-                (announce.then_some(at), joined)
+        let Some((join, topic, prepared)) = outcome else { return };
+        match prepared {
+            Ok(prepared) => {
+                owner.seated(&join.who, &topic, ctx);
+                if owner.switchboard().welcome(join, &topic, prepared) {
+                    announce_later(owner, topic, ctx);
+                }
             }
-            Ok((join, topic, Err(refusal))) => {
-                let Join { at, ticket, reference, .. } = join;
-                let outcome = Err(refusal);
-                (None, Joined { session: at.number, ticket, reference, topic, outcome })
-            }
-            Err(joined) => (None, joined),
-        };
-        if let Some(fanout) = switchboard.house.exchange.worker(worker) {
-            tell(&fanout, joined);
-        }
-        if let Some(topic) = announce {
-            announce_later(owner, topic, ctx);
+            Err(refusal) => join.seeker.answer(Err(refusal)),
         }
     }));
 }

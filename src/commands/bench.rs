@@ -4,6 +4,7 @@
 
 pub mod arrive;
 pub mod client;
+pub mod dialects;
 pub mod fanout;
 pub mod ground;
 pub mod ingest;
@@ -11,6 +12,7 @@ pub mod meter;
 pub mod reads;
 pub mod report;
 pub mod search;
+pub mod tally;
 pub mod upload;
 
 use std::io::Write;
@@ -22,6 +24,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::LocalSet;
 
 use crate::commands::bench::client::Client;
+use crate::commands::bench::dialects::Tongue;
 use crate::commands::bench::ground::{Ground, Server};
 use crate::commands::bench::report::{Figure, Report, figure};
 use crate::commands::bench::search::Library;
@@ -52,6 +55,8 @@ pub enum Scenario {
     Upload,
     /// Searches among many messages; not part of `all`, for it takes minutes to fill
     Search,
+    /// One writes, many hear it natively or in an older dialect: what a delivery costs in each
+    Dialects,
     /// Every one of the above but `search`
     All,
     /// Make a database for another load generator, and say how to serve it
@@ -69,6 +74,7 @@ pub enum Scenario {
     switchboard bench fanout --conns 5000 --json\n  \
     switchboard bench ingest --with db-readers=2\n  \
     switchboard bench reads --messages 100000 --rounds 1\n  \
+    switchboard bench search --library postgres://bench@localhost/bench\n  \
     switchboard bench prepare --dir /var/tmp/ground --port 9100"
 )]
 pub struct BenchArgs {
@@ -110,7 +116,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "1000000",
           value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub messages: u64,
-    /// The database of `search` [default: a SQLite file below --dir, which stays]
+    /// The database of `search` [default: --database-url, else a SQLite file below --dir, which
+    /// stays]
     #[arg(long, value_name = "URL")]
     pub library: Option<String>,
     /// The port of the command line that `prepare` prints
@@ -131,11 +138,13 @@ pub struct Load {
     pub seconds: Duration,
 }
 
-/// Measures, and prints figures to stdout.
+/// Measures, and prints figures to stdout. `database`: where searches are measured when the words
+/// of `bench` themselves do not say.
 ///
 /// # Errors
 /// A sentence when a server cannot be started or a connection is lost.
-pub fn run(args: BenchArgs) -> Result<(), String> {
+pub fn run(mut args: BenchArgs, database: Option<&str>) -> Result<(), String> {
+    args.library = args.library.or_else(|| database.map(str::to_owned));
     if args.scenario == Scenario::Prepare {
         return prepare(&args);
     }
@@ -155,6 +164,7 @@ pub fn run(args: BenchArgs) -> Result<(), String> {
         Scenario::Stalled,
         Scenario::Reads,
         Scenario::Upload,
+        Scenario::Dialects,
     ];
     for scenario in each {
         if args.scenario == scenario || args.scenario == Scenario::All {
@@ -237,6 +247,7 @@ impl Bench<'_> {
             Scenario::Connect => "connect",
             Scenario::Reads => "reads",
             Scenario::Upload => "upload",
+            Scenario::Dialects => "dialects",
             _ => "stalled",
         };
         let mut about = format!(
@@ -287,6 +298,9 @@ impl Bench<'_> {
     }
 
     async fn round(&self, load: &Load) -> Result<Vec<Figure>, String> {
+        if self.scenario == Scenario::Dialects {
+            return self.dialects(load).await;
+        }
         if self.scenario != Scenario::Ingest {
             return self
                 .served(load, &[], async |server, ground| match self.scenario {
@@ -311,6 +325,19 @@ impl Bench<'_> {
         ])
     }
 
+    /// The same room heard in one tongue after the other, each on a server of its own.
+    async fn dialects(&self, load: &Load) -> Result<Vec<Figure>, String> {
+        let read = async |tongue: Tongue| {
+            let work = async |server: &Server, ground: &Ground| {
+                dialects::read(server, ground, load, tongue).await
+            };
+            self.served(load, &[], work).await
+        };
+        let native = read(Tongue::Native).await?;
+        let classroom = read(Tongue::Classroom).await?;
+        Ok(dialects::figures(native, classroom, read(Tongue::Messenger).await?))
+    }
+
     /// Runs `work` against a fresh server on a fresh ground.
     async fn served<T>(
         &self,
@@ -324,6 +351,9 @@ impl Bench<'_> {
         let ground = Ground::prepare(&folder, self.args.people as usize, rooms)?;
         let filled = match self.scenario {
             Scenario::Reads => ground.fill(|store| reads::fill(store, self.args.messages as usize)),
+            Scenario::Dialects => {
+                ground.fill(|store| dialects::fill(store, self.args.people as usize))
+            }
             _ => Ok(()),
         };
         let mut all = self.args.with.clone();

@@ -45,6 +45,7 @@ pub const READS: &[Route] = &[
     row("GET", "/api/v1/units", Access::SignedIn),
     row("GET", "/api/v1/units/{id}", Access::SignedIn),
     row("GET", "/api/v1/units/{id}/board", Access::SignedIn),
+    row("GET", "/api/v1/units/{id}/timeline", Access::SignedIn),
     row("GET", "/api/v1/hospitals", Access::SignedIn),
     row("GET", "/api/v1/hospitals/{id}", Access::SignedIn),
     row("GET", "/api/v1/shifts", Access::SignedIn),

@@ -131,6 +131,8 @@ fn key_of(head: &RequestHead) -> Result<&str, HandshakeError> {
 pub struct Switching<'a> {
     /// The subprotocol chosen among those offered.
     pub protocol: Option<&'a str>,
+    /// The extension that was agreed on, with its parameters.
+    pub extension: Option<&'a str>,
 }
 
 /// The head of the 101 that answers `key`. It carries no `Date`, as an interim answer need not
@@ -145,6 +147,10 @@ pub fn switching(key: &str, switching: Switching<'_>) -> Bytes {
     if let Some(protocol) = switching.protocol {
         head.put_slice(b"\r\nSec-WebSocket-Protocol: ");
         head.put_slice(protocol.as_bytes());
+    }
+    if let Some(extension) = switching.extension {
+        head.put_slice(b"\r\nSec-WebSocket-Extensions: ");
+        head.put_slice(extension.as_bytes());
     }
     head.put_slice(b"\r\n\r\n");
     head.freeze()

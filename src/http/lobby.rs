@@ -42,14 +42,19 @@ const MIDDLEWARE: [&str; 3] = [
     "actix_cors::Cors",
 ];
 
-/// What the record says of the lobby's socket.
+/// What the record says of the lobby's socket, and what came of knocking and probing.
 #[derive(Debug, Clone)]
 struct Look {
     recent: Vec<AttemptRow>,
     counted: PathStatistics,
+    /// The socket's port, as a client finds it.
+    port: String,
+    /// Whether the channel layer carries; else why not.
+    carried: Result<(), &'static str>,
 }
 
-/// The last look at the record, so that many who ask cost the database one look a second.
+/// The last look, so that many who ask cost the database, the port and the channel layer one look
+/// a second.
 #[derive(Debug, Default)]
 pub struct Record(Mutex<Option<(Instant, Look)>>);
 
@@ -65,12 +70,15 @@ impl Record {
         let read = state.house.lane.read(move |conn| {
             let path = Some(SOCKET_PATH.to_owned());
             let filter = AttemptFilter { path, ..AttemptFilter::default() };
-            Ok(Look {
-                recent: attempt::recent(conn, RECENT, &filter)?,
-                counted: statistics::of_path(conn, SOCKET_PATH, since)?,
-            })
+            let recent = attempt::recent(conn, RECENT, &filter)?;
+            Ok((recent, statistics::of_path(conn, SOCKET_PATH, since)?))
         });
-        let look = read.await?;
+        let (recent, counted) = read.await?;
+        let port = match socket_address(state) {
+            Some(address) => knock(address).await,
+            None => "closed (not listening)".to_owned(),
+        };
+        let look = Look { recent, counted, port, carried: state.house.probe_layer().await };
         *last = Some((Instant::now(), look.clone()));
         Ok(look)
     }
@@ -139,6 +147,11 @@ fn counted(found: &PathStatistics) -> Value {
     })
 }
 
+/// Where the lobby's socket is: who gives it an address of its own names it last.
+fn socket_address(state: &State) -> Option<SocketAddr> {
+    state.addresses.last().copied()
+}
+
 /// Where this machine reaches an address it listens on.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
@@ -181,14 +194,7 @@ pub async fn diagnose(
     let config = &state.config;
     let asker = peer::client_address(&request, config);
     let look = record.look(&state).await?;
-    // Who gives the socket an address of its own names it last.
-    let socket = state.addresses.last().copied();
-    let port = match socket {
-        Some(address) => knock(address).await,
-        None => "closed (not listening)".to_owned(),
-    };
-    let carried = state.house.probe_layer().await;
-    let layer = match &carried {
+    let layer = match &look.carried {
         Ok(()) => "Successfully sent test message to channel layer".to_owned(),
         Err(fault) => format!("Error: {fault}"),
     };
@@ -199,10 +205,10 @@ pub async fn diagnose(
     let report = json!({
         "client_ip": asker.to_string(),
         "csrf_enabled": true,
-        "channel_layer_available": carried.is_ok(),
+        "channel_layer_available": look.carried.is_ok(),
         "channel_layer_test": layer,
-        "asgi_port_status": port,
-        "asgi_port": socket.map(|address| address.port()),
+        "asgi_port_status": look.port,
+        "asgi_port": socket_address(&state).map(|address| address.port()),
         "websocket_config": {
             "ASGI_APPLICATION": "switchboard",
             "CHANNEL_LAYERS": {"default": {"BACKEND": state.house.layer.name()}},

@@ -43,13 +43,6 @@ pub enum Shown {
     Nothing,
 }
 
-impl Shown {
-    /// Whether it is a token, which no page sends by itself.
-    pub fn is_token(self) -> bool {
-        !matches!(self, Self::Cookie | Self::Nothing)
-    }
-}
-
 /// Who needs to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admits {

@@ -55,9 +55,7 @@ pub struct HelpForm {
     pub description: String,
     /// Where.
     pub address: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     #[serde(default)]
     pub patient_name: String,

@@ -274,7 +274,9 @@ where
     here.wheel.register(&outbox);
     let first_bytes = BytesMut::from(&parts.read_buf[..]);
     match open {
-        Open::Echo { message_bytes } => Echo::open(outbox, first_bytes, message_bytes),
+        Open::Echo { message_bytes, window } => {
+            Echo::open(outbox, first_bytes, message_bytes, window);
+        }
         Open::Session(opening) => {
             let at = here.next_session();
             Session::open(Arc::clone(&here.state.house), at, *opening, outbox, first_bytes);

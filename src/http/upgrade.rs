@@ -22,6 +22,7 @@ use crate::auth::identity::{Carrier, Identity};
 use crate::clock;
 use crate::http::classroom::general;
 use crate::http::cookies;
+use crate::http::extensions::{self, Taken};
 use crate::http::extract;
 use crate::http::handshake::{self, Rejected, SUBPROTOCOL, Switching};
 use crate::http::paths::{self, Admits, Choice, PathRow, Serves, Shown};
@@ -33,11 +34,12 @@ use crate::models::attempt::{Attempt, Outcome, Stage};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::refusal::{Code, Refusal};
+use crate::socket::deflate::Window;
 
 /// What to open on the raw stream once the 101 is written.
 pub enum Open {
     Session(Box<Opening>),
-    Echo { message_bytes: usize },
+    Echo { message_bytes: usize, window: Option<Window> },
 }
 
 /// What came of an upgrade.
@@ -78,7 +80,6 @@ fn opened_to_pages(mut response: HttpResponse, row: &PathRow) -> HttpResponse {
 struct Decided {
     who: Option<Arc<Identity>>,
     start: Start,
-    has_place: bool,
 }
 
 /// An upgrade request for a socket path.
@@ -98,11 +99,24 @@ pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, ke
         Ok(accept_key) => accept_key,
         Err(rejected) => return Answer::Refuse(opened_to_pages(rejected.response(), row)),
     };
+    let deflate = match state.config.ws_deflate {
+        true => extensions::choose(head.headers()),
+        false => Ok(None),
+    };
+    let deflate = match deflate {
+        Ok(deflate) => deflate,
+        Err(rejected) => return Answer::Refuse(opened_to_pages(rejected.response(), row)),
+    };
+    let window = deflate.map(|taken| taken.window);
     let (credential, shown, native) = credential(head);
+    let switching = Switching {
+        protocol: native.then_some(SUBPROTOCOL),
+        extension: deflate.map(Taken::answer),
+    };
     let choice = row.choice(shown);
     if let Serves::Echo(limit) = choice.serves {
         let message_bytes = limit.unwrap_or(state.house.settings.ws_message_bytes);
-        return switch(accept_key, native, Open::Echo { message_bytes });
+        return switch(accept_key, switching, Open::Echo { message_bytes, window });
     }
     let address = peer::address_of(head, &state.config);
     let asked = Asked { head, state, address, choice, shown, key };
@@ -114,8 +128,9 @@ pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, ke
     }
     let decided = asked.decide(credential).await;
     let ticket = note(&asked, state, &decided);
-    let Decided { who, start, has_place } = decided;
-    let place = has_place.then(|| {
+    let Decided { who, start } = decided;
+    // Who is served was counted in, and is counted out with the place.
+    let place = matches!(start, Start::Served { .. }).then(|| {
         let user = who.as_ref().map(|who| who.user);
         Place::new(Arc::clone(&state.house), address, user)
     });
@@ -123,9 +138,9 @@ pub async fn answer(head: &RequestHead, state: &State, row: &'static PathRow, ke
         Serves::Dialect(dialect, _) => Some(dialect),
         _ => None,
     };
-    let (route, manner) = (row.route, Manner { dialect, ..Manner::default() });
+    let (route, manner) = (row.route, Manner { dialect, window, ..Manner::default() });
     let opening = Opening { route, who, manner, start, attempt: ticket, place };
-    switch(accept_key, native, Open::Session(Box::new(opening)))
+    switch(accept_key, switching, Open::Session(Box::new(opening)))
 }
 
 /// The credential an upgrade shows, by what (the header beats the subprotocol, that the query, and
@@ -179,7 +194,7 @@ impl Asked<'_> {
         let delay = self.state.house.throttles.refusal_delay(self.address);
         let reason = refusal.message.to_string();
         let start = Start::Refused { close, reason, refusal, delay };
-        Decided { who, start, has_place: false }
+        Decided { who, start }
     }
 
     async fn decide(&self, credential: Option<Credential>) -> Decided {
@@ -228,7 +243,7 @@ impl Asked<'_> {
         {
             return self.refuse(who, Close::TooMany, refusal);
         }
-        Decided { who, start: Start::Served { topics }, has_place: true }
+        Decided { who, start: Start::Served { topics } }
     }
 
     /// Who asks; nobody where nobody needs to be known.
@@ -339,9 +354,8 @@ fn note(asked: &Asked<'_>, state: &State, decided: &Decided) -> Option<Ticket> {
 }
 
 /// The 101 itself, with what to open behind it.
-fn switch(accept_key: &str, native: bool, open: Open) -> Answer {
-    let protocol = native.then_some(SUBPROTOCOL);
-    Answer::Switch(handshake::switching(accept_key, Switching { protocol }), open)
+fn switch(accept_key: &str, switching: Switching<'_>, open: Open) -> Answer {
+    Answer::Switch(handshake::switching(accept_key, switching), open)
 }
 
 /// How long an upgrade's handler may take before the answer is 503.

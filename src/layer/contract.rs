@@ -16,13 +16,16 @@ use crate::protocol::dialect::table::DialectKind;
 use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
+use crate::socket::deflate::Window;
+use crate::socket::parcel::Parcel;
 
 /// An event ready to be written to sockets.
 #[derive(Debug)]
 pub struct Delivery {
     pub event: Event,
-    /// The WebSocket frame, header included, the same for every native subscriber.
-    pub frame: Bytes,
+    /// The WebSocket frame, the same for every native subscriber; empty when it is for dialects
+    /// alone.
+    pub frame: Parcel,
     /// The same in other manners, each made for the first who listens in it.
     forms: OnceLock<Box<[OnceLock<Vec<Form>>]>>,
 }
@@ -30,7 +33,7 @@ pub struct Delivery {
 impl Delivery {
     /// An event with its native frame.
     pub fn new(event: Event, frame: Bytes) -> Self {
-        Self { event, frame, forms: OnceLock::new() }
+        Self { event, frame: Parcel::from(frame), forms: OnceLock::new() }
     }
 
     /// What it is about.
@@ -43,7 +46,8 @@ impl Delivery {
         self.event.seq
     }
 
-    /// Its frames in another manner: made by `make` once, and the same for all from then on.
+    /// Its frames in another manner, whatever the window: made by `make` once, and the same for all
+    /// from then on.
     pub fn forms(&self, manner: Manner, make: impl FnOnce(&Event) -> Vec<Form>) -> &[Form] {
         let slots = self
             .forms
@@ -55,8 +59,8 @@ impl Delivery {
 /// A frame of an event in another manner than the plain native one.
 #[derive(Debug, Clone)]
 pub struct Form {
-    /// The WebSocket frame, header included.
-    pub frame: Bytes,
+    /// The WebSocket frame.
+    pub frame: Parcel,
     pub to: Audience,
 }
 
@@ -67,10 +71,12 @@ pub struct Manner {
     pub dialect: Option<DialectKind>,
     /// Whether the read marks of others are kept from it: its person shares no read receipts.
     pub is_veiled: bool,
+    /// With what long frames are compressed for it, if they are.
+    pub window: Option<Window>,
 }
 
 impl Manner {
-    /// Whether it takes the native frame as it is.
+    /// Whether it takes the native frame, compressed or not.
     pub fn is_plain(self) -> bool {
         self.dialect.is_none() && !self.is_veiled
     }

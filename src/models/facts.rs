@@ -10,6 +10,9 @@ use crate::models::error::StoreError;
 use crate::models::schema::{facts, nodes};
 use crate::models::store::{DbConn, on_engine};
 
+/// How old a process's heartbeat may be, in seconds, for it and its people to count.
+pub const NODE_FRESH_S: i64 = 20;
+
 const EPOCH: &str = "epoch";
 const STAMP: &str = "creation_stamp";
 

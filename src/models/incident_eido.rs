@@ -9,7 +9,10 @@ use crate::models::etimes::{self, ETIMES, Stamp};
 use crate::models::incident::Incident;
 use crate::models::order::Order;
 use crate::protocol::dispatch::{UnitStatus, with_offset};
-use crate::protocol::views::dispatch::{IncidentView, MaydayView, OrderView, TimelineEntry};
+use crate::protocol::views::PersonView;
+use crate::protocol::views::dispatch::{
+    ImageView, IncidentView, MaydayView, OrderView, TimelineEntry,
+};
 use crate::protocol::views::eido::{
     AttachmentComponent, DispatchComponent, ETime, Eido, EmergencyState, IncidentComponent,
     LocationComponent, NoteComponent, PersonComponent, ResourceComponent, TimelineComponent,
@@ -56,6 +59,7 @@ pub fn document(known: &Known) -> Eido {
         },
         dispatch_component: known.orders.iter().map(|(_, order)| dispatch(order)).collect(),
         emergency_resource_component: known.orders.iter().map(|one| resource(known, one)).collect(),
+        unit_emergency_state_component: known.maydays.iter().map(emergency).collect(),
         notes_component: notes(&known.entries),
         timeline_component: known.entries.iter().map(happened).collect(),
         attachment_component: pictures(view),
@@ -102,9 +106,8 @@ fn people(view: &IncidentView) -> Vec<PersonComponent> {
 }
 
 fn dispatch(order: &OrderView) -> DispatchComponent {
-    let name = |person: &Option<crate::protocol::views::PersonView>| {
-        person.as_ref().map(|person| person.display_name.clone())
-    };
+    let name =
+        |person: &Option<PersonView>| person.as_ref().map(|person| person.display_name.clone());
     DispatchComponent {
         dispatch_identifier: order.id.to_string(),
         unit_identifier: order.unit_number.clone(),
@@ -126,25 +129,27 @@ fn dispatch(order: &OrderView) -> DispatchComponent {
 fn resource(known: &Known, (row, order): &(Order, OrderView)) -> ResourceComponent {
     let is_on = order.ended_at.is_none();
     let status = if is_on { order.stage } else { UnitStatus::Available };
-    let theirs = known.maydays.iter().filter(|mayday| mayday.unit == Some(order.unit));
     ResourceComponent {
         unit_identifier: order.unit_number.clone(),
         unit_internal_identifier: order.unit.to_string(),
         primary_unit_status_registry_text: unit_status(status),
         unit_status_internal_text: status.to_string(),
         active_on_incident_identifier: is_on.then(|| known.view.call_id.clone()),
-        unit_emergency_state: theirs.map(emergency).collect(),
         e_times: named(&etimes::stamps(&known.row, Some(row), &known.entries)),
     }
 }
 
 fn emergency(mayday: &MaydayView) -> EmergencyState {
     EmergencyState {
+        emergency_identifier: mayday.id.to_string(),
+        unit_identifier: mayday.unit_number.clone(),
+        raised_by_text: mayday.raised_by.as_ref().map(|by| by.display_name.clone()),
         severity_text: "highest",
         start_time_stamp: stamp(mayday.raised_at),
         acknowledgement_time_stamp: mayday.acknowledged_at.map(stamp),
         acknowledged_by_text: mayday.acknowledged_by.as_ref().map(|by| by.display_name.clone()),
         stop_time_stamp: mayday.ended_at.map(stamp),
+        stop_reason_text: said(&mayday.end_reason),
     }
 }
 
@@ -173,7 +178,7 @@ fn happened(entry: &TimelineEntry) -> TimelineComponent {
 }
 
 fn pictures(view: &IncidentView) -> Vec<AttachmentComponent> {
-    let picture = |image: &crate::protocol::views::dispatch::ImageView| AttachmentComponent {
+    let picture = |image: &ImageView| AttachmentComponent {
         attachment_url: image.url.clone(),
         content_type_text: image.content_type.clone(),
         byte_count: image.bytes,

@@ -176,6 +176,26 @@ pub fn of_kinds(
     Ok(rows.into_iter().map(TimelineEntry::from).collect())
 }
 
+/// Up to `limit` entries about a unit below `before`, last told first.
+pub fn of_unit(
+    conn: &mut DbConn,
+    unit: UnitId,
+    before: Option<EntryId>,
+    limit: i64,
+) -> Result<Vec<TimelineEntry>, StoreError> {
+    let mut query = timeline::table
+        .filter(timeline::unit_id.eq(unit))
+        .order(timeline::id.desc())
+        .limit(limit)
+        .select(EntryRow::as_select())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(timeline::id.lt(before));
+    }
+    let rows: Vec<EntryRow> = query.load(conn)?;
+    Ok(rows.into_iter().map(TimelineEntry::from).collect())
+}
+
 /// The entries with these ids.
 pub fn by_ids(conn: &mut DbConn, ids: &[EntryId]) -> Result<Vec<TimelineEntry>, StoreError> {
     if ids.is_empty() {

@@ -81,7 +81,7 @@ pub const CLOSES: &[CloseRow] = &[
     row(Close::GoingAway, 1001, "going away", ComeBack::AfterHint, "the server stops"),
     row(Close::ProtocolError, 1002, "protocol error", ComeBack::No, "a frame breaks RFC 6455"),
     row(Close::BinaryNotAccepted, 1003, "binary frames are not accepted here", ComeBack::No, "the native protocol is text"),
-    row(Close::InvalidUtf8, 1007, "invalid utf-8", ComeBack::No, "a text message is not UTF-8"),
+    row(Close::InvalidUtf8, 1007, "invalid utf-8", ComeBack::No, "a text message is not UTF-8, or a compressed one does not inflate"),
     row(Close::TooBig, 1009, "message too big", ComeBack::No, "a message is over the limit in `welcome`"),
     row(Close::InternalFault, 1011, "internal error", ComeBack::WithBackoff, "our fault"),
     row(Close::Restarting, 1012, "restarting", ComeBack::AfterHint, "the server restarts"),
@@ -115,7 +115,7 @@ impl From<&Violation> for Close {
     fn from(violation: &Violation) -> Self {
         match violation {
             Violation::Protocol(_) => Self::ProtocolError,
-            Violation::InvalidUtf8 => Self::InvalidUtf8,
+            Violation::InvalidUtf8 | Violation::NotDeflate => Self::InvalidUtf8,
             Violation::TooBig { .. } | Violation::TooManyFragments { .. } => Self::TooBig,
         }
     }

@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! words {
     (
@@ -220,6 +222,14 @@ impl FromStr for Degrees {
     }
 }
 
+impl PartialSchema for Degrees {
+    fn schema() -> RefOr<Schema> {
+        f64::schema()
+    }
+}
+
+impl ToSchema for Degrees {}
+
 impl Serialize for Degrees {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.as_f64())
@@ -261,6 +271,15 @@ pub struct DeviceTime {
     /// Minutes east of UTC.
     pub utc_offset_min: i32,
 }
+
+impl PartialSchema for DeviceTime {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl ToSchema for DeviceTime {}
 
 impl<'de> Deserialize<'de> for DeviceTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

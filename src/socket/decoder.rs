@@ -3,6 +3,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::socket::deflate;
 use crate::socket::violation::Violation;
 use crate::socket::wire::{self, CONTROL_BYTES, opcode};
 
@@ -13,7 +14,12 @@ pub struct Limits {
     pub message_bytes: usize,
     /// The most frames of one message.
     pub fragments: usize,
+    /// Whether messages may come compressed (RFC 7692).
+    pub deflate: bool,
 }
+
+/// How much longer than what it says a compressed message may be: its blocks have headers.
+const DEFLATE_OVERHEAD: usize = 1_024;
 
 /// What a peer said: a whole message or a control frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub enum Message {
 struct Header {
     fin: bool,
     opcode: u8,
+    /// Whether its message is compressed.
+    is_deflated: bool,
     payload_bytes: usize,
     key: [u8; 4],
 }
@@ -60,6 +68,8 @@ pub struct Decoder {
     coming: Option<Coming>,
     /// The opcode of the unfinished message.
     opcode: Option<u8>,
+    /// Whether the unfinished message is compressed.
+    is_deflated: bool,
     fragments: usize,
     joined: Vec<u8>,
     /// How much of `joined` is proven UTF-8.
@@ -73,6 +83,7 @@ impl Decoder {
             limits,
             coming: None,
             opcode: None,
+            is_deflated: false,
             fragments: 0,
             joined: Vec::new(),
             proven_bytes: 0,
@@ -126,15 +137,22 @@ impl Decoder {
             return Err(Violation::Protocol("control frame is longer than 125 bytes"));
         }
         let Some((declared, at)) = declared_len(short, buf)? else { return Ok(None) };
-        let payload_bytes = self.allowed(opcode, declared)?;
+        let is_deflated = match opcode {
+            opcode::CONTINUATION => self.is_deflated,
+            _ => first & wire::RSV1 != 0,
+        };
+        let payload_bytes = self.allowed(opcode, is_deflated, declared)?;
         let Some(key) = buf.get(at..at + 4).and_then(|key| key.try_into().ok()) else {
             return Ok(None);
         };
-        Ok(Some((Header { fin, opcode, payload_bytes, key }, at + 4)))
+        Ok(Some((Header { fin, opcode, is_deflated, payload_bytes, key }, at + 4)))
     }
 
     fn judge_first(&self, fin: bool, reserved: u8, opcode: u8) -> Result<(), Violation> {
-        if reserved != 0 {
+        // RFC 7692 section 6: the first frame of a data message alone may be marked.
+        let begins = matches!(opcode, opcode::TEXT | opcode::BINARY);
+        let may_be_marked = self.limits.deflate && begins;
+        if reserved & !wire::RSV1 != 0 || (reserved != 0 && !may_be_marked) {
             return Err(Violation::Protocol("reserved bit is set"));
         }
         match opcode {
@@ -158,10 +176,12 @@ impl Decoder {
         }
     }
 
-    fn allowed(&self, opcode: u8, declared: u64) -> Result<usize, Violation> {
+    fn allowed(&self, opcode: u8, is_deflated: bool, declared: u64) -> Result<usize, Violation> {
         let limit_bytes = self.limits.message_bytes;
+        let overhead = if is_deflated { DEFLATE_OVERHEAD + limit_bytes / 1_024 } else { 0 };
+        let most = limit_bytes.saturating_add(overhead);
         let declared = usize::try_from(declared).unwrap_or(usize::MAX);
-        if opcode < opcode::CLOSE && declared > limit_bytes.saturating_sub(self.joined.len()) {
+        if opcode < opcode::CLOSE && declared > most.saturating_sub(self.joined.len()) {
             return Err(Violation::TooBig { limit_bytes });
         }
         Ok(declared)
@@ -169,6 +189,7 @@ impl Decoder {
 
     fn begin(&mut self, header: Header) {
         self.opcode.get_or_insert(header.opcode);
+        self.is_deflated = header.is_deflated;
         self.fragments += 1;
         self.coming = Some(Coming {
             fin: header.fin,
@@ -194,7 +215,7 @@ impl Decoder {
         if left_bytes == 0 && coming.fin {
             return self.finish().map(Some);
         }
-        if self.opcode == Some(opcode::TEXT) {
+        if self.opcode == Some(opcode::TEXT) && !self.is_deflated {
             self.prove()?;
         }
         let taken_bytes = coming.taken_bytes + taken;
@@ -222,8 +243,11 @@ impl Decoder {
     }
 
     fn finish(&mut self) -> Result<Message, Violation> {
-        let payload = std::mem::take(&mut self.joined);
+        let mut payload = std::mem::take(&mut self.joined);
         let is_text = self.opcode == Some(opcode::TEXT);
+        if self.is_deflated {
+            payload = deflate::inflate(payload, self.limits.message_bytes)?;
+        }
         *self = Self::new(self.limits);
         if is_text {
             let text = String::from_utf8(payload).map_err(|_| Violation::InvalidUtf8)?;
@@ -288,7 +312,7 @@ mod tests {
     use super::*;
 
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-    const LIMITS: Limits = Limits { message_bytes: 1000, fragments: 4 };
+    const LIMITS: Limits = Limits { message_bytes: 1000, fragments: 4, deflate: false };
 
     fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
         wire::raw(first, payload, Some(KEY)).to_vec()
@@ -296,7 +320,15 @@ mod tests {
 
     /// All messages, then the violation if one came; fed in chunks of the given sizes in turn.
     fn decode(bytes: &[u8], chunks: &[usize]) -> (Vec<Message>, Option<Violation>) {
-        let mut decoder = Decoder::new(LIMITS);
+        decode_with(LIMITS, bytes, chunks)
+    }
+
+    fn decode_with(
+        limits: Limits,
+        bytes: &[u8],
+        chunks: &[usize],
+    ) -> (Vec<Message>, Option<Violation>) {
+        let mut decoder = Decoder::new(limits);
         let mut buf = BytesMut::new();
         let mut messages = Vec::new();
         let mut rest = bytes;
@@ -312,7 +344,8 @@ mod tests {
                 }
             }
             assert!(buf.len() < 14 + CONTROL_BYTES, "{} bytes stay unread", buf.len());
-            assert!(decoder.held_bytes() <= LIMITS.message_bytes);
+            let overhead = if limits.deflate { DEFLATE_OVERHEAD } else { 0 };
+            assert!(decoder.held_bytes() <= limits.message_bytes + overhead);
             if rest.is_empty() {
                 break;
             }
@@ -447,6 +480,79 @@ mod tests {
         assert_eq!(decoder.held_bytes(), 0);
     }
 
+    /// As [`decode`], by a decoder that takes compressed messages.
+    fn deflated(bytes: &[u8], chunks: &[usize]) -> (Vec<Message>, Option<Violation>) {
+        decode_with(Limits { deflate: true, ..LIMITS }, bytes, chunks)
+    }
+
+    /// The payload of a compressed message, as a client sends it.
+    fn compressed(text: &str) -> Vec<u8> {
+        let mut compress = flate2::Compress::new(flate2::Compression::fast(), false);
+        let mut out = Vec::with_capacity(text.len() + 100);
+        compress.compress_vec(text.as_bytes(), &mut out, flate2::FlushCompress::Sync).unwrap();
+        out.truncate(out.len() - 4);
+        out
+    }
+
+    #[test]
+    fn compressed_messages_inflate_whole_or_in_fragments_beside_plain_ones() {
+        let said = "κόσμε and again ".repeat(20);
+        let payload = compressed(&said);
+        let (left, right) = payload.split_at(payload.len() / 2);
+        let bytes = [
+            masked(0xc1, &payload),
+            masked(0x81, b"plain"),
+            masked(0x41, left),
+            masked(0x89, b"?"),
+            masked(0x00, right),
+            masked(0x80, b""),
+            masked(0xc2, &[0]),
+            masked(0x01, b"pla"),
+            masked(0x80, b"in"),
+        ]
+        .concat();
+        let ping = Message::Ping(Bytes::from_static(b"?"));
+        let empty = Message::Binary(Bytes::new());
+        let all = vec![text(&said), text("plain"), ping, text(&said), empty, text("plain")];
+        for chunks in [&[usize::MAX][..], &[1], &[3, 7]] {
+            assert_eq!(deflated(&bytes, chunks), (all.clone(), None), "{chunks:?}");
+        }
+    }
+
+    #[test]
+    fn the_mark_of_a_compressed_message_stands_on_its_first_frame_and_only_if_agreed() {
+        let part = masked(0x41, &compressed("part"));
+        for (name, bytes) in [
+            ("on a continuation", [part.clone(), masked(0xc0, b"")].concat()),
+            ("on one of a plain message", [masked(0x01, b"a"), masked(0xc0, b"")].concat()),
+            ("on a ping", masked(0xc9, b"")),
+            ("on a close", masked(0xc8, b"")),
+            ("beside RSV2", masked(0xe1, b"")),
+            ("beside RSV3", masked(0xd1, b"")),
+        ] {
+            let violation = Some(Violation::Protocol("reserved bit is set"));
+            assert_eq!(deflated(&bytes, &[usize::MAX]).1, violation, "{name}");
+            assert_eq!(deflated(&bytes, &[1]).1, violation, "{name}, byte by byte");
+        }
+        assert_eq!(decode(&part, &[1]).1, Some(Violation::Protocol("reserved bit is set")));
+    }
+
+    #[test]
+    fn what_a_compressed_message_becomes_is_bounded_however_it_comes() {
+        let limit = "x".repeat(1_000);
+        assert_eq!(deflated(&masked(0xc1, &compressed(&limit)), &[7]).0, [text(&limit)]);
+        let too_big = Some(Violation::TooBig { limit_bytes: 1_000 });
+        let bomb = compressed(&"x".repeat(1_000_000));
+        assert_eq!(deflated(&masked(0xc1, &bomb), &[7]).1, too_big);
+        let (left, right) = bomb.split_at(bomb.len() / 2);
+        let parts = [masked(0x42, left), masked(0x80, right)].concat();
+        assert_eq!(deflated(&parts, &[usize::MAX]).1, too_big, "over fragments");
+        assert_eq!(deflated(&[0xc1, 0xfe, 0x08, 0x00], &[1]).1, too_big, "declared");
+        assert_eq!(deflated(&masked(0xc1, b"no"), &[1]).1, Some(Violation::NotDeflate));
+        let bad = masked(0xc1, &[0x00, 0x01, 0x00, 0xfe, 0xff, 0xff, 0x00]);
+        assert_eq!(deflated(&bad, &[1]).1, Some(Violation::InvalidUtf8));
+    }
+
     /// A small generator (SplitMix64), so that every run tries the same streams.
     struct Seeded(u64);
 
@@ -466,6 +572,15 @@ mod tests {
             let kind = self.below(40);
             if kind == 0 {
                 return masked(self.below(256) as u8, &[0; 3]);
+            }
+            if kind < 4 && !*is_inside {
+                let said = "aκ€😀".repeat(len);
+                let mut payload = compressed(&said);
+                if kind == 1 {
+                    let at = self.below(payload.len());
+                    payload[at] ^= 1 << self.below(8);
+                }
+                return masked(0xc0 | (1 + (kind % 2) as u8), &payload);
             }
             if kind < 6 {
                 let close = wire::close_payload(1000, "bye");
@@ -505,9 +620,10 @@ mod tests {
         let (mut messages, mut violations) = (0, 0);
         for round in 0..30_000 {
             let bytes = seeded.stream();
-            let whole = decode(&bytes, &[usize::MAX]);
+            let run = if round % 2 == 0 { decode } else { deflated };
+            let whole = run(&bytes, &[usize::MAX]);
             let chunks: Vec<usize> = (0..5).map(|_| 1 + seeded.below(40)).collect();
-            assert_eq!(whole, decode(&bytes, &chunks), "round {round}: {bytes:?}");
+            assert_eq!(whole, run(&bytes, &chunks), "round {round}: {bytes:?}");
             messages += whole.0.len();
             violations += usize::from(whole.1.is_some());
         }

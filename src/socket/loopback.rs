@@ -58,7 +58,7 @@ pub async fn open(settings: OutboxSettings) -> (Rc<Outbox>, TcpStream) {
 }
 
 pub fn frames(outbox: &Rc<Outbox>, first: &[u8]) -> Frames {
-    let limits = Limits { message_bytes: 64 * 1024, fragments: 16 };
+    let limits = Limits { message_bytes: 64 * 1024, fragments: 16, deflate: true };
     Frames::new(Rc::clone(outbox), BytesMut::from(first), limits)
 }
 

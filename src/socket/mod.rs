@@ -6,12 +6,14 @@
 
 pub mod census;
 pub mod decoder;
+pub mod deflate;
 pub mod frames;
 pub mod inbound;
 pub mod io;
 pub mod loopback;
 pub mod near_end;
 pub mod outbox;
+pub mod parcel;
 pub mod pump;
 pub mod queue;
 pub mod turn;

@@ -74,12 +74,7 @@ impl NearEnd {
         let length =
             wire::frame_len(&self.inbound).filter(|length| *length <= self.inbound.len())?;
         let mut frame = self.inbound.split_to(length).freeze();
-        let opcode = frame[0] & 0x0f;
-        let header = match frame[1] & 0x7f {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
+        let (opcode, header) = (frame[0] & 0x0f, wire::header_len(&frame)?);
         frame.advance(header);
         Some((opcode, frame))
     }
@@ -102,7 +97,7 @@ mod tests {
     use crate::socket::outbox::Outbox;
     use futures_util::StreamExt;
 
-    const LIMITS: Limits = Limits { message_bytes: 65_536, fragments: 16 };
+    const LIMITS: Limits = Limits { message_bytes: 65_536, fragments: 16, deflate: false };
 
     #[test]
     fn what_an_outbox_writes_is_heard_in_order_and_what_is_said_is_read() {

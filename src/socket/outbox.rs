@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::socket::census::Counted;
 use crate::socket::decoder::Message;
+use crate::socket::deflate::{self, Window};
 use crate::socket::inbound::{Arrival, Inbound};
 use crate::socket::io::Io;
 use crate::socket::queue::{ENTRY_BYTES, Queue, Sent};
@@ -75,6 +76,8 @@ pub struct Outbox {
     ended: Cell<Option<Ended>>,
     peer: Cell<Peer>,
     awaits_pong: Cell<bool>,
+    /// With what messages to this peer may be compressed.
+    window: Cell<Option<Window>>,
     stream: RefCell<Option<(Io, Counted)>>,
     queue: RefCell<Queue>,
     settings: Rc<OutboxSettings>,
@@ -99,6 +102,7 @@ impl Outbox {
             queue: RefCell::default(),
             ended: Cell::new(None),
             peer: Cell::new(Peer::Talking),
+            window: Cell::new(None),
             awaits_pong: Cell::new(false),
             pumping: Cell::new(false),
             dirty: Cell::new(false),
@@ -119,9 +123,23 @@ impl Outbox {
         });
     }
 
+    /// From now on a long frame that this peer alone is sent by [`Outbox::push`] is compressed,
+    /// where the peer agreed to that.
+    pub fn deflate(&self, window: Option<Window>) {
+        self.window.set(window);
+    }
+
     /// Queues one frame; all frames of one executor turn leave in one write. Ignored once ended.
     pub fn push(self: &Rc<Self>, frame: Bytes) {
-        if self.is_open() && self.enqueue(frame) && !self.pumping.get() {
+        if self.is_open() {
+            let squeezed = self.window.get().and_then(|window| deflate::squeeze(&frame, window));
+            self.push_shared(squeezed.unwrap_or(frame));
+        }
+    }
+
+    /// Queues a run of whole frames as they are.
+    fn push_shared(self: &Rc<Self>, frames: Bytes) {
+        if self.is_open() && self.enqueue(frames) && !self.pumping.get() {
             turn::flush_at_end(self);
         }
     }
@@ -139,13 +157,13 @@ impl Outbox {
     }
 
     /// Writes a run of whole frames at once when nothing waits before it, else queues it in order.
-    /// Shared bytes are never copied. Ignored once ended.
+    /// Shared bytes are never copied nor compressed. Ignored once ended.
     pub fn write(self: &Rc<Self>, frames: Bytes) {
         if !self.is_open() {
             return;
         }
         if self.pumping.get() || !self.queue.borrow().is_empty() {
-            self.push(frames);
+            self.push_shared(frames);
             return;
         }
         match self.write_through(&frames) {
@@ -658,6 +676,31 @@ mod tests {
             outbox.drained().await;
             assert_eq!(outbox.ended(), Some(Ended::PeerGone));
             ends(&outbox).await;
+        });
+    }
+
+    #[test]
+    fn long_frames_for_one_who_takes_them_compressed_are_and_shared_ones_are_left_alone() {
+        local(async {
+            let (outbox, mut peer) = open(settings()).await;
+            let long = wire::text(&"again and ".repeat(1_000));
+            outbox.push(long.clone());
+            outbox.deflate(Some(Window::Full));
+            for frame in [wire::text("short"), long.clone()] {
+                outbox.push(frame);
+            }
+            outbox.write(long.clone());
+            outbox.close(wire::close(1000, ""));
+            outbox.peer_closed();
+            let bytes = read_all(&mut peer).await;
+            let frames = split(&bytes);
+            assert_eq!(frames.len(), 5);
+            assert_eq!(
+                (frames[0], frames[1], frames[3]),
+                (&long[..], &wire::text("short")[..], &long[..])
+            );
+            assert_eq!((frames[2][0], frames[4][0]), (0xc1, 0x88));
+            assert!(frames[2].len() < 200);
         });
     }
 

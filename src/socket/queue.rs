@@ -33,6 +33,8 @@ pub struct Queue {
     sent_bytes: usize,
     total_bytes: usize,
     begins_with_head: bool,
+    /// Whole entries that were put ahead and wait behind what has begun to leave.
+    ahead: u16,
 }
 
 impl Queue {
@@ -60,15 +62,17 @@ impl Queue {
         }
     }
 
-    /// Puts one entry of whole frames before all that waits but an entry that has begun to leave.
+    /// Puts one entry of whole frames before all that waits but an entry that has begun to leave
+    /// and others that were put ahead.
     pub fn push_ahead(&mut self, frames: Bytes) {
         if frames.is_empty() {
             return;
         }
         let begun = self.sent_bytes > 0 || self.begins_with_head;
-        let place = usize::from(begun && !self.entries.is_empty());
+        let place = usize::from(begun && !self.entries.is_empty()) + usize::from(self.ahead);
         self.total_bytes += frames.len();
-        self.entries.insert(place, frames);
+        self.entries.insert(place.min(self.entries.len()), frames);
+        self.ahead = self.ahead.saturating_add(1);
     }
 
     /// Puts the bytes before the first frame, which are never cut.
@@ -93,6 +97,9 @@ impl Queue {
 
     /// Forgets `bytes` that have left.
     pub fn advance(&mut self, bytes: usize) {
+        // What begins to leave is not among those that wait ahead any more.
+        let begins = bytes > 0 && self.sent_bytes == 0 && !self.begins_with_head;
+        self.ahead = self.ahead.saturating_sub(u16::from(begins));
         self.sent_bytes += bytes;
         while let Some(first) = self.entries.front().map(Bytes::len) {
             if self.sent_bytes < first {
@@ -102,6 +109,7 @@ impl Queue {
             self.total_bytes -= first;
             self.begins_with_head = false;
             self.entries.pop_front();
+            self.ahead = self.ahead.saturating_sub(u16::from(self.sent_bytes > 0));
         }
         self.entries = VecDeque::new();
     }
@@ -204,6 +212,29 @@ mod tests {
         queue.push(Bytes::from_static(b"abc"));
         queue.push_ahead(Bytes::from_static(b"!"));
         assert_eq!(joined(&queue), b"101 !abc", "the handshake's answer stays first");
+    }
+
+    #[test]
+    fn what_goes_ahead_goes_in_the_order_it_came_however_much_has_left() {
+        for sent in 0..=8 {
+            let mut queue = Queue::default();
+            queue.push(Bytes::from_static(b"abc"));
+            queue.push_ahead(Bytes::from_static(b"12"));
+            queue.push_ahead(Bytes::from_static(b"34"));
+            queue.push(Bytes::from_static(b"d"));
+            queue.advance(sent);
+            queue.push_ahead(Bytes::from_static(b"56"));
+            let expected = match sent {
+                0..=4 => &"123456abcd"[sent..],
+                5..=7 => &"1234abc56d"[sent..],
+                _ => "",
+            };
+            if sent < 8 {
+                assert_eq!(joined(&queue), expected.as_bytes(), "{sent} sent");
+            } else {
+                assert_eq!(joined(&queue), b"56", "all had left");
+            }
+        }
     }
 
     #[test]

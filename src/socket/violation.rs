@@ -11,6 +11,9 @@ pub enum Violation {
     /// A text message or close reason is not UTF-8 (RFC 6455 section 8.1); 1007.
     #[error("text is not valid UTF-8")]
     InvalidUtf8,
+    /// A message that says it is compressed is no whole message of that kind; 1007.
+    #[error("message does not inflate")]
+    NotDeflate,
     /// A message is, or declares itself, longer than allowed; 1009.
     #[error("message is longer than {limit_bytes} bytes")]
     TooBig {

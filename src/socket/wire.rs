@@ -18,6 +18,9 @@ pub mod opcode {
     pub const PONG: u8 = 0xa;
 }
 
+/// The bit of a frame's first byte that marks a compressed message (RFC 7692 section 6).
+pub const RSV1: u8 = 0x40;
+
 /// The longest payload of a control frame (RFC 6455 section 5.5), in bytes.
 pub const CONTROL_BYTES: usize = 125;
 
@@ -110,6 +113,15 @@ pub fn mask(bytes: &mut [u8], key: [u8; 4], at: usize) {
     }
     for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
+    }
+}
+
+/// The length of the header that an unmasked frame begins with, as its second byte tells.
+pub fn header_len(frame: &[u8]) -> Option<usize> {
+    match *frame.get(1)? & 0x7f {
+        126 => Some(4),
+        127 => Some(10),
+        _ => Some(2),
     }
 }
 

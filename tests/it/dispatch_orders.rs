@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 
 use crate::harness::child::Child;
-use crate::harness::dispatch::{BOARD, Crew, Desk, crew, desk, does, each_engine, text};
+use crate::harness::dispatch::{
+    BOARD, Crew, Desk, alarms_unheard, crew, desk, does, each_engine, text,
+};
 use crate::harness::engines::Database;
 use crate::harness::people::Person;
 use crate::harness::server::Server;
@@ -112,21 +114,14 @@ async fn an_escalation_that_no_dispatcher_hears_says_so_in_its_order() {
     let mut dana = desk(&server, "dana").await;
     let mut medic = crew(&server, &mut dana, "A-1", "musu").await;
     let incident = dana.opens("CRITICAL").await;
-    let unheard = || {
-        let text = switchboard::metrics::install().render();
-        let line = text.lines().find_map(|line| {
-            line.strip_prefix("switchboard_alarms_unheard_total ").map(ToOwned::to_owned)
-        });
-        line.map_or(0, |count| count.parse::<u64>().unwrap())
-    };
-    let before = unheard();
+    let before = alarms_unheard();
     dana.orders(&medic.unit, &incident).await;
     dana.socket.leaves().await;
     let late = medic.socket.hears_that("an escalation nobody heard", |frame| {
         frame["type"] == "order.escalated" && frame["data"]["order"]["nobody_heard"] == true
     });
     late.await;
-    assert!(unheard() > before, "it is counted");
+    assert!(alarms_unheard() > before, "it is counted");
 }
 
 #[tokio::test]

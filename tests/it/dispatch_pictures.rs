@@ -7,7 +7,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 
-use crate::harness::dispatch::{crew, desk, does, each_engine, is_refused, text};
+use crate::harness::dispatch::{alarms_unheard, crew, desk, does, each_engine, is_refused, text};
 use crate::harness::people::Person;
 use crate::harness::rest::{asks, expect, rest};
 use crate::harness::server::Server;
@@ -231,9 +231,11 @@ async fn whoever_comes_can_ask_for_help_and_every_dispatcher_sees_it_with_its_pi
 async fn an_address_may_ask_for_help_so_often_and_is_told_how_long_to_wait() {
     let settings = [("public_forms", "2"), ("public_form_window", "1h")];
     each(&settings, async |server| {
+        let before = alarms_unheard();
         for _ in 0..2 {
             assert_eq!(sends(&server, None, FORM, help()).await.0, 201);
         }
+        assert!(alarms_unheard() >= before + 2, "no dispatcher looks at a board");
         let (status, no) = sends(&server, None, FORM, help()).await;
         assert_eq!((status, &no["error"]["code"]), (429, &json!("rate_limited")));
         assert!(no["error"]["retry_after_ms"].as_u64().unwrap() > 0);

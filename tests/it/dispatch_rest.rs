@@ -411,6 +411,17 @@ async fn hospitals_units_and_shifts_are_kept_by_rest() {
         let (status, no) = rest(&dana, "DELETE", &path, None).await;
         assert_eq!((status, &no["error"]["field"]), (409, &json!("retire")), "manned: {no}");
         expect(&musu, 200, ("POST", "/api/v1/shifts/rest"), Some(json!({"minutes": 30}))).await;
+        let happened = format!("{path}/timeline?limit=1");
+        let page = expect(&musu, 200, ("GET", &happened), None).await;
+        assert_eq!(
+            (&page["entries"][0]["kind"], &page["more"]),
+            (&json!("shift.rests"), &json!(true))
+        );
+        let before = format!("{happened}&before={}", text(&page["entries"][0]["id"]));
+        let page = expect(&dana, 200, ("GET", &before), None).await;
+        assert_eq!(page["entries"][0]["kind"], "shift.started");
+        let tamba = server.person_as("tamba", Role::Paramedic).await;
+        assert_eq!(rest(&tamba, "GET", &happened, None).await.0, 404, "not of its crew");
         let mine = expect(&musu, 200, ("GET", "/api/v1/shifts?open=true"), None).await;
         assert!(mine["shifts"][0]["rest_until"].is_string(), "{mine}");
         let others = format!("/api/v1/shifts?user={}", dana.id);

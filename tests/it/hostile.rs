@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::harness::child::{Child, enroll};
+use crate::harness::deflating::{BROWSER, DEFLATED_TEXT, deflated, said};
 use crate::harness::engines::Database;
 use crate::harness::people::Person;
 use crate::harness::seeded::Seeded;
@@ -194,11 +195,22 @@ fn odd_frame(seeded: &mut Seeded) -> Vec<u8> {
     let frame = json!({"type": *seeded.one_of(KINDS), "ref": odd_value(seeded, 2), "topic": topic,
         "data": odd_object(seeded)});
     let text = frame.to_string().into_bytes();
-    match seeded.below(6) {
+    match seeded.below(9) {
         0 => {
             let length = seeded.below(60);
             seeded.bytes(length)
         }
+        5 => {
+            let payload = mutilated(seeded, deflated(&text));
+            masked(DEFLATED_TEXT, &payload)
+        }
+        6 => {
+            let payload = deflated(&text.repeat(1 + seeded.below(2_000)));
+            let at = seeded.below(payload.len());
+            let (left, right) = payload.split_at(at);
+            [masked(0x41, left), masked(0x89, b"?"), masked(0x80, right)].concat()
+        }
+        7 => masked(DEFLATED_TEXT, &deflated(&text)),
         1 => {
             let (first, length) = (seeded.next().to_le_bytes()[0], seeded.next());
             [head(first, length, seeded.below(2) == 0), text].concat()
@@ -223,11 +235,14 @@ async fn takes_frames(ada: &Person, seeded: &mut Seeded) {
     let bearer = format!("Authorization: Bearer {}", ada.token);
     for number in 0..EACH {
         let mut wire = Wire::connect(ada.server).await;
-        wire.upgrades("/ws/v1/", &[&bearer]).await;
+        // Half of them may send what is compressed, the others send it all the same.
+        let offer = format!("Sec-WebSocket-Extensions: {BROWSER}");
+        let headers = [bearer.as_str(), &offer];
+        wire.upgrades("/ws/v1/", &headers[..1 + number % 2]).await;
         let sent: Vec<u8> = (0..3).flat_map(|_| odd_frame(seeded)).collect();
         wire.sends(&sent).await;
         for frame in frames(&wire.finishes().await) {
-            let text = String::from_utf8_lossy(&frame.payload).into_owned();
+            let text = String::from_utf8_lossy(&said(&frame, 15)).into_owned();
             let fault = text.contains(r#""code":"internal""#);
             assert!(!fault, "frames {number}: {text} to {:?}", String::from_utf8_lossy(&sent));
             if frame.opcode == 8 && frame.payload.len() >= 2 {
@@ -375,8 +390,8 @@ async fn two_thousand_malformed_things_cause_no_panic_no_5xx_and_no_growth() {
     println!("answers {statuses:?}");
     assert!(statuses.get("400").is_some_and(|count| *count > EACH / 4), "rules were reached");
     assert!(child.runs());
-    let said = child.said();
-    let panics: Vec<_> = said.iter().filter(|line| line.contains("panicked")).collect();
+    let lines = child.said();
+    let panics: Vec<_> = lines.iter().filter(|line| line.contains("panicked")).collect();
     assert!(panics.is_empty(), "{panics:#?}");
     witness.is_served().await;
     ada.connects().await.is_served().await;

@@ -6,7 +6,7 @@ use switchboard::boot::Stop;
 
 use crate::harness::server::Server;
 use crate::harness::socket::until;
-use crate::harness::wire::{Answer, UPGRADE, Wire};
+use crate::harness::wire::{Answer, UPGRADE, Wire, masked};
 
 #[tokio::test]
 async fn too_many_frames_are_refused_with_the_wait_and_in_the_end_the_socket() {
@@ -25,6 +25,28 @@ async fn too_many_frames_are_refused_with_the_wait_and_in_the_end_the_socket() {
     }
     let ended = socket.ends().await;
     assert_eq!((ended.code, ended.reason.as_str()), (Some(4029), "too many messages"));
+}
+
+#[tokio::test]
+async fn pings_beyond_the_limit_are_not_answered_and_in_the_end_the_socket_is_closed() {
+    let settings = [("frames_per_second", "1"), ("frames_burst", "3")];
+    let server = Server::start_with(&settings).await;
+    let ada = server.person("ada").await;
+    for first in [0x89, 0x8a] {
+        let mut wire = Wire::connect(server.address).await;
+        wire.upgrades("/ws/v1/", &[&format!("Authorization: Bearer {}", ada.token)]).await;
+        wire.sends(&masked(first, b"?").repeat(150)).await;
+        let (mut pongs, mut closed) = (0, None);
+        while let Some(frame) = wire.frame().await {
+            match frame.opcode {
+                10 => pongs += 1,
+                8 => closed = Some(frame.close().0),
+                _ => {}
+            }
+        }
+        assert_eq!(closed, Some(4029));
+        assert!(pongs < 10, "{pongs} of 150 were answered");
+    }
 }
 
 #[tokio::test]

@@ -133,6 +133,8 @@ async fn a_talk_reaches_both_is_read_on_connecting_and_shut_to_others() {
         assert_eq!(heard["message"]["sender_username"], "ada");
         assert_eq!(heard["message"]["sender"], uuid(1, ada.id.0));
     }
+    let delivered = ada_1.hears("message_delivered").await;
+    assert_eq!(delivered, json!({"type": "message_delivered", "message_id": sent["id"]}));
     bob_1.sends_text(r#"{"type":"dance"}"#).await;
     bob_1.sends_text("not JSON").await;
     let mark = json!({"type": "mark_read", "message_id": sent["id"]});
@@ -140,6 +142,7 @@ async fn a_talk_reaches_both_is_read_on_connecting_and_shut_to_others() {
     assert_eq!(ada_1.hears("message_read").await["message_id"], sent["id"]);
     let own = |frame: &Value| frame["message_id"] == sent["id"];
     assert!(!bob_1.overheard("message_read").iter().any(own), "not to the reader");
+    assert!(bob_1.overheard("message_delivered").is_empty(), "nor to whom it was delivered");
     for (token, code) in [(Some(eve.token.as_str()), 4003), (None, 4001)] {
         let mut refused = opens(&server, &path, token).await;
         assert_eq!(refused.ends().await.code, Some(code));

@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     room("objects", &[]),
     room("protocol", &["ids", "clock"]),
     room("auth", &["protocol", "ids", "clock"]),
-    room("layer", &["protocol", "ids"]),
+    room("layer", &["protocol", "ids", "socket"]),
     room("models", &["protocol", "auth::identity", "ids", "clock"]),
     room("actors", BELOW_ACTORS),
     room("http", BELOW_HTTP),
@@ -69,6 +69,7 @@ const HASHES: &[&str] = &["src/auth/"];
 
 const DOORS: &[Door] = &[
     door("object_store", &["src/objects/store.rs"]),
+    door("flate2", &["src/socket/"]),
     door("infer", &["src/objects/sniff.rs"]),
     door("image", &["src/objects/thumbnail.rs"]),
     door("actix_multipart", &["src/http/"]),

@@ -56,11 +56,15 @@ pub fn document(conn: &mut DbConn, who: &Identity, id: IncidentId) -> Result<See
         views = views.into_iter().map(|(id, view)| (id, view.redacted())).collect();
     }
     let orders = rows.into_iter().filter_map(|row| views.remove(&row.id).map(|view| (row, view)));
+    let mut maydays = mayday::views(conn, mayday::Which::OfIncident(id))?;
+    if !whole {
+        maydays.iter_mut().for_each(|mayday| mayday.end_reason.clear());
+    }
     let linked: Vec<IncidentId> =
         view.duplicates.iter().copied().chain(view.duplicate_of).collect();
     let known = Known {
         orders: orders.collect(),
-        maydays: mayday::views(conn, mayday::Which::OfIncident(id))?,
+        maydays,
         call_ids: incident_list::call_ids(conn, &linked)?,
         row,
         view,

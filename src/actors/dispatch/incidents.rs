@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::actors::dispatch::ledger::What;
+use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::pictures;
 use crate::actors::dispatch::progress;
 use crate::actors::dispatch::talk;
@@ -77,6 +78,13 @@ pub fn report(
     for &image in images {
         pictures::keep(work, &made, image, None)?;
     }
+    // Who called believes to have been heard: if nobody looks at a board, someone must be woken.
+    work.missed(Unheard {
+        alarm: "call for help",
+        id: made.id.0,
+        unit: None,
+        incident: Some(made.id.0),
+    });
     Ok(answer(&Opened { id: made.id, call_id: made.call_id, version: made.version }))
 }
 

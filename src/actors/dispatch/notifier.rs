@@ -9,7 +9,7 @@ use crate::protocol::views::inbox::Priority;
 /// An alarm that nobody heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unheard {
-    /// `mayday`, `escalation`, `check-in` or `declined order`.
+    /// `mayday`, `escalation`, `check-in`, `declined order` or `call for help`.
     pub alarm: &'static str,
     /// Which one, by id.
     pub id: i64,

@@ -393,6 +393,24 @@ pub fn board(conn: &mut DbConn, who: &Identity) -> Result<BoardSnapshot, Fault> 
     Ok(snapshot::board(conn)?)
 }
 
+/// A page of what happened to a unit, last told first, for dispatchers and its crew.
+///
+/// # Errors
+/// The policy's refusal, `not_found`, `bad_request`, or a fault.
+pub fn unit_timeline(
+    conn: &mut DbConn,
+    who: &Identity,
+    id: UnitId,
+    before: Option<EntryId>,
+    limit: Option<i64>,
+) -> Result<TimelinePage, Fault> {
+    let limit = page_size(limit, 1)?;
+    admit_for(conn, who, &Topic::Unit(id), Action::Read)?;
+    let mut entries = timeline::of_unit(conn, id, before, limit + 1)?;
+    let more = cut(&mut entries, limit);
+    Ok(TimelinePage { entries, more })
+}
+
 /// What the crew of a unit sees, as it stands.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ impl<'a> Turn<'a> {
     /// What one listener takes; empty when there is nothing for them.
     pub fn frames(&mut self, manner: Manner, user: Option<UserId>) -> Bytes {
         let batch = self.batch;
-        if manner.is_plain() {
+        if manner == Manner::default() {
             return self.plain.get_or_insert_with(|| collect(batch, manner, None)).clone();
         }
         let index = match self.others.iter().position(|other| other.manner == manner) {
@@ -53,11 +53,13 @@ impl<'a> Turn<'a> {
 
 impl Other {
     fn new(batch: &[Arc<Delivery>], manner: Manner) -> Self {
-        let named = batch
-            .iter()
-            .flat_map(|event| forms(event, manner))
-            .filter_map(|form| form.to.named())
-            .collect();
+        let named = match manner.is_plain() {
+            true => Vec::new(),
+            false => {
+                let forms = batch.iter().flat_map(|event| forms(event, manner));
+                forms.filter_map(|form| form.to.named()).collect()
+            }
+        };
         // Nobody is never named, so what nobody hears is what all hear who are not.
         Self { manner, frames: collect(batch, manner, None), named }
     }

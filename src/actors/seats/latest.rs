@@ -57,26 +57,36 @@ impl<S> Default for Board<S> {
 }
 
 impl<S: Sink> Board<S> {
-    /// Adds a seat that hears nothing until [`Board::go_live`]; whether the session had none.
+    /// Adds a seat that hears nothing until [`Board::go_live`]; whether the session had none. A
+    /// join that comes behind a later one of its session gets none.
     pub fn add(&mut self, listener: Listener<S>) -> bool {
-        let fresh = !self.remove(listener.session);
+        if self.rows.iter().any(|row| row.listener.outdates(&listener)) {
+            return false;
+        }
+        let fresh = !self.remove(|one| one.session == listener.session);
         // What is known now is in the snapshot that will be read.
         self.rows.push(Row { listener, is_live: false, told: self.count });
         fresh
     }
 
     /// Takes a seat away; whether it was there.
-    pub fn remove(&mut self, session: u64) -> bool {
+    pub fn remove(&mut self, is_it: impl Fn(&Listener<S>) -> bool) -> bool {
         let before = self.rows.len();
-        self.rows.retain(|row| row.listener.session != session);
+        self.rows.retain(|row| !is_it(&row.listener));
         self.rows.len() < before
     }
 
-    /// The seat has its snapshot.
-    pub fn go_live(&mut self, session: u64) {
-        if let Some(row) = self.rows.iter_mut().find(|row| row.listener.session == session) {
-            row.is_live = true;
-        }
+    /// All who sit here.
+    pub fn listeners(&mut self) -> impl Iterator<Item = &mut Listener<S>> {
+        self.rows.iter_mut().map(|row| &mut row.listener)
+    }
+
+    /// The seat has its snapshot. Whether it is owed what came meanwhile.
+    pub fn go_live(&mut self, session: u64) -> bool {
+        let seat = self.rows.iter_mut().find(|row| row.listener.session == session);
+        let Some(row) = seat else { return false };
+        row.is_live = true;
+        row.told < self.count
     }
 
     /// The sessions that listen.
@@ -113,18 +123,17 @@ impl<S: Sink> Board<S> {
             return 0;
         }
         self.rests_until = Some(now + pace.of(kind));
+        let newest = self.count;
+        let reads = |row: &Row<S>| row.is_live && row.told < newest && row.listener.sink.is_idle();
         // Nearly always all were told the same, so there is one buffer for all.
         let told: BTreeSet<u64> =
-            self.rows.iter().filter(|row| row.is_live).map(|row| row.told).collect();
+            self.rows.iter().filter(|row| reads(row)).map(|row| row.told).collect();
         let mut count = 0;
-        for since in told.into_iter().filter(|told| *told < self.count) {
+        for since in told {
             let news = self.since(since);
             let mut turn = Turn::new(&news);
-            for row in self.rows.iter_mut().filter(|row| row.is_live && row.told == since) {
-                if !row.listener.sink.is_idle() {
-                    continue;
-                }
-                row.told = self.count;
+            for row in self.rows.iter_mut().filter(|row| row.told == since && reads(row)) {
+                row.told = newest;
                 let frames = turn.frames(row.listener.manner, row.listener.user);
                 if !frames.is_empty() {
                     row.listener.sink.write(frames);
@@ -226,10 +235,14 @@ mod tests {
         delivery(Event { topic: Topic::Positions, seq: None, at: at(), body })
     }
 
+    fn listener(session: u64, heard: &Heard) -> Listener<Heard> {
+        let (user, manner, sink) = (None, Manner::default(), heard.clone());
+        Listener { session, ticket: 1, is_let_in: true, user, manner, sink }
+    }
+
     fn sits(board: &mut Board<Heard>, session: u64) -> Heard {
         let heard = Heard::default();
-        let (user, manner, sink) = (None, Manner::default(), heard.clone());
-        assert!(board.add(Listener { session, user, manner, sink }));
+        assert!(board.add(listener(session, &heard)));
         board.go_live(session);
         heard
     }
@@ -293,22 +306,23 @@ mod tests {
         let (mut board, start) = (Board::default(), Instant::now());
         board.take(position(7, 1.0));
         let heard = Heard::default();
-        let (user, manner, sink) = (None, Manner::default(), heard.clone());
-        board.add(Listener { session: 1, user, manner, sink });
+        board.add(listener(1, &heard));
         assert_eq!(board.due(start), None);
         board.take(position(8, 1.0));
         assert_eq!(board.due(start), None, "the snapshot is still on its way");
-        board.go_live(1);
+        assert!(board.go_live(1), "something came meanwhile");
+        assert_eq!(board.due(start), Some(start));
         assert_eq!(board.tell(Kind::LatestPerKey, PACE, start), 1);
         assert_eq!(heard.told(), [vec![(8, 1.0)]]);
+        assert!(!board.go_live(1), "and was told");
     }
 
     #[test]
     fn a_seat_taken_away_is_told_no_more() {
         let (mut board, start) = (Board::default(), Instant::now());
         let ada = sits(&mut board, 1);
-        assert!(board.remove(1));
-        assert!(!board.remove(1));
+        assert!(board.remove(|one| one.session == 1));
+        assert!(!board.remove(|one| one.session == 1));
         board.take(position(7, 1.0));
         assert_eq!(board.tell(Kind::LatestPerKey, PACE, start), 0);
         assert!(ada.told().is_empty() && board.is_empty());

@@ -85,6 +85,22 @@ impl Client {
         token: &str,
         receive_bytes: Option<u32>,
     ) -> Result<Self, Lost> {
+        let header = format!("Authorization: Bearer {token}\r\n");
+        let mut client = Self::upgrade(at, "/ws/v1/", &header, receive_bytes).await?;
+        client.wait_for(b"{\"type\":\"welcome\"").await?;
+        Ok(client)
+    }
+
+    /// Connects and opens a socket on any path, with more header lines, each with its end.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or does not upgrade.
+    pub async fn upgrade(
+        at: SocketAddr,
+        path: &str,
+        headers: &str,
+        receive_bytes: Option<u32>,
+    ) -> Result<Self, Lost> {
         let socket = TcpSocket::new_v4().map_err(Lost::because)?;
         if let Some(bytes) = receive_bytes {
             socket.set_recv_buffer_size(bytes).map_err(Lost::because)?;
@@ -93,13 +109,12 @@ impl Client {
         stream.set_nodelay(true).map_err(Lost::because)?;
         let mut client = Self { stream: Rc::new(stream), arrived: BytesMut::new() };
         let request = format!(
-            "GET /ws/v1/ HTTP/1.1\r\nHost: {at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-             Authorization: Bearer {token}\r\n\r\n"
+             {headers}\r\n"
         );
         client.speaker().write(request.as_bytes()).await?;
         client.switch().await?;
-        client.wait_for(b"{\"type\":\"welcome\"").await?;
         Ok(client)
     }
 
@@ -135,9 +150,17 @@ impl Client {
     }
 
     async fn wait_for(&mut self, beginning: &[u8]) -> Result<(), Lost> {
+        self.wait_until(|text| text.starts_with(beginning)).await
+    }
+
+    /// Waits for a text frame for which `is_it` holds.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub async fn wait_until(&mut self, is_it: impl Fn(&[u8]) -> bool) -> Result<(), Lost> {
         let mut has_come = false;
         loop {
-            self.take(|text| has_come |= text.starts_with(beginning)).await?;
+            self.take(|text| has_come |= is_it(text)).await?;
             if has_come {
                 self.arrived = BytesMut::new();
                 return Ok(());
@@ -194,11 +217,7 @@ impl Client {
 fn split(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     let len = wire::frame_len(bytes)?;
     let frame = bytes.get(..len)?;
-    let header = match frame[1] & 0x7f {
-        126 => 4,
-        127 => 10,
-        _ => 2,
-    };
+    let header = wire::header_len(frame)?;
     Some((frame[0], &frame[header..], bytes.len() - len))
 }
 

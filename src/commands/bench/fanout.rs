@@ -1,16 +1,17 @@
 //! One speaks, everyone in the room hears: fan-out, and fan-out beside clients that stall.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
-use crate::commands::bench::client::{Client, Lost, Speaker, said};
+use crate::commands::bench::client::{Client, Speaker, said};
 use crate::commands::bench::ground::{Ground, Server, topic};
 use crate::commands::bench::meter::{Stretch, resident_bytes};
 use crate::commands::bench::report::{Figure, figure};
+use crate::commands::bench::tally::Tally;
 use crate::commands::bench::{Load, connect};
 use crate::protocol::close::Close;
 
@@ -27,70 +28,11 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Runs before what is measured.
 const WARM_UP: Duration = Duration::from_millis(700);
 
-/// Who has heard which message. A message is done when every member has it; `window` are on
-/// their way at most, so as many counters do.
-struct Tally {
-    members: usize,
-    missing: RefCell<Vec<usize>>,
-    sent: Cell<usize>,
-    done: Cell<usize>,
-    heard: Cell<u64>,
-    has_room: Notify,
-    fault: RefCell<Option<String>>,
-}
-
-impl Tally {
-    fn new(members: usize, window: usize) -> Rc<Self> {
-        Rc::new(Self {
-            members,
-            missing: RefCell::new(vec![0; window]),
-            sent: Cell::new(0),
-            done: Cell::new(0),
-            heard: Cell::new(0),
-            has_room: Notify::new(),
-            fault: RefCell::new(None),
-        })
-    }
-
-    /// Counts message `at`, which one member has heard; order within a topic is promised, so the
-    /// count of what a member heard is the message's number.
-    fn hear(&self, at: usize) {
-        self.heard.set(self.heard.get() + 1);
-        let mut missing = self.missing.borrow_mut();
-        let slot = at % missing.len();
-        missing[slot] -= 1;
-        if missing[slot] == 0 {
-            self.done.set(self.done.get() + 1);
-            self.has_room.notify_one();
-        }
-    }
-
-    /// Opens counters for as many messages as may be sent now.
-    fn admit(&self) -> usize {
-        let mut missing = self.missing.borrow_mut();
-        let free = missing.len() - (self.sent.get() - self.done.get());
-        for at in self.sent.get()..self.sent.get() + free {
-            let slot = at % missing.len();
-            missing[slot] = self.members;
-        }
-        self.sent.set(self.sent.get() + free);
-        free
-    }
-
-    fn fail(&self, lost: Lost) {
-        self.fault.borrow_mut().get_or_insert(lost.into());
-    }
-
-    fn check(&self) -> Result<(), String> {
-        self.fault.borrow().clone().map_or(Ok(()), Err)
-    }
-}
-
 async fn listen(mut client: Client, tally: Rc<Tally>) {
     let mut heard = 0;
     let each = |text: &[u8], heard: &mut usize| {
         if text.starts_with(PUBLISHED) {
-            tally.hear(*heard);
+            tally.hear(*heard, text.len());
             *heard += 1;
         }
     };
@@ -112,7 +54,7 @@ async fn speak(speaker: Speaker, tally: Rc<Tally>, chars: usize) {
         if let Err(lost) = written {
             return tally.fail(lost);
         }
-        tally.has_room.notified().await;
+        tally.room().await;
     }
 }
 
@@ -136,9 +78,9 @@ pub async fn fanout(server: &Server, ground: &Ground, load: &Load) -> Result<Vec
     let clients = connect(server, ground, load.conns, Some(|_| topic(0))).await?;
     let tally = begin(clients, load.window, TEXT_CHARS);
     tokio::time::sleep(WARM_UP).await;
-    let (before, stretch) = (tally.heard.get(), Stretch::begin(server.pid())?);
+    let (before, stretch) = (tally.heard(), Stretch::begin(server.pid())?);
     tokio::time::sleep(load.seconds).await;
-    let (after, spent) = (tally.heard.get(), stretch.end()?);
+    let (after, spent) = (tally.heard(), stretch.end()?);
     tally.check()?;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     let heard = (after - before) as f64;
@@ -194,9 +136,9 @@ pub async fn stalled(server: &Server, ground: &Ground, load: &Load) -> Result<Ve
     tokio::time::sleep(WARM_UP).await;
     let before = peak(server, load.seconds).await?;
     stop.set(true);
-    let heard = tally.heard.get();
+    let heard = tally.heard();
     let during = peak(server, load.seconds).await?;
-    let heard = tally.heard.get() - heard;
+    let heard = tally.heard() - heard;
     tally.check()?;
     go_on.notify_waiters();
     let mut closed = 0_u32;
@@ -214,23 +156,4 @@ pub async fn stalled(server: &Server, ground: &Ground, load: &Load) -> Result<Ve
         figure("closed_too_slow", "stalled clients closed with 4008", f64::from(closed)),
         figure("deliveries_per_s", "deliveries per second to those who read", heard_per_s),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_done_when_every_member_has_it_and_only_then_room_is_made() {
-        let tally = Tally::new(2, 3);
-        assert_eq!((tally.admit(), tally.admit()), (3, 0));
-        tally.hear(0);
-        assert_eq!(tally.admit(), 0);
-        tally.hear(1);
-        tally.hear(0);
-        assert_eq!((tally.done.get(), tally.admit(), tally.heard.get()), (1, 1, 3));
-        tally.hear(3);
-        tally.hear(1);
-        assert_eq!((tally.done.get(), tally.admit()), (2, 1));
-    }
 }

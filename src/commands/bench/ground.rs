@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use crate::auth::token::{Holder, TokenSettings, Tokens};
 use crate::clock;
 use crate::config::Config;
+use crate::ids::ConversationId;
 use crate::models::conversation::{self, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::login::{self, NewLogin};
@@ -51,6 +52,8 @@ pub struct Ground {
     folder: PathBuf,
     /// One access token a person.
     pub tokens: Vec<String>,
+    /// The first room's number, for clients that know no names.
+    pub first_room: ConversationId,
 }
 
 impl Ground {
@@ -62,7 +65,8 @@ impl Ground {
         let fail = |fault: std::io::Error| format!("{}: {fault}", folder.display());
         fs::DirBuilder::new().mode(0o700).create(folder).map_err(fail)?;
         let folder = folder.canonicalize().map_err(fail)?;
-        let mut ground = Self { folder, tokens: Vec::new() };
+        let first_room = ConversationId(0);
+        let mut ground = Self { folder, tokens: Vec::new(), first_room };
         let flags = BTreeMap::from([("database-url".to_owned(), ground.url())]);
         let config = Config::load(&flags, &|_| None, None).map_err(|fault| fault.to_string())?;
         let store = ground.store()?;
@@ -74,7 +78,7 @@ impl Ground {
             audience: None,
             issuer: None,
         });
-        ground.tokens = store
+        (ground.tokens, ground.first_room) = store
             .write(|conn| populate(conn, &tokens, people.max(1), rooms))
             .map_err(|fault| fault.to_string())?;
         Ok(ground)
@@ -200,7 +204,7 @@ fn populate(
     tokens: &Tokens,
     people: usize,
     rooms: usize,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<(Vec<String>, ConversationId), StoreError> {
     let mut issued = Vec::with_capacity(people);
     let mut owner = None;
     for number in 0..people {
@@ -222,6 +226,7 @@ fn populate(
         let holder = Holder { user: account.id, username: &account.username, role: account.role };
         issued.push(tokens.issue_access(&holder, login).token);
     }
+    let mut first_room = None;
     for number in 0..rooms {
         let new = NewConversation {
             kind: ConversationKind::Room,
@@ -233,7 +238,8 @@ fn populate(
             is_public: true,
             at: clock::now_naive(),
         };
-        conversation::insert(conn, new)?;
+        let made = conversation::insert(conn, new)?;
+        first_room = first_room.or(Some(made.id));
     }
-    Ok(issued)
+    Ok((issued, first_room.ok_or(StoreError::Missing)?))
 }

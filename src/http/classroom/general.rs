@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use crate::actors::lane::Fault;
 use crate::clock;
 use crate::http::classroom::sending::{self, PAGE_MAX, PAGE_USUAL};
 use crate::http::classroom::{Caller, letters};
@@ -19,32 +20,38 @@ use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::ConversationKind;
 
-/// Makes the general room where there is none yet: public, and nobody's.
+/// Makes the general room where there is none yet: public, and nobody's. Looked for once.
 ///
 /// # Errors
 /// When the database failed.
 pub async fn ensure(state: &State) -> Result<(), Refusal> {
-    let read = |conn: &mut DbConn| Ok(conversation::by_name(conn, GENERAL)?.is_some());
-    if state.house.lane.read(read).await? {
+    let making = || async {
+        let read = |conn: &mut DbConn| Ok(conversation::by_name(conn, GENERAL)?.is_some());
+        if state.house.lane.read(read).await? {
+            return Ok(());
+        }
+        state.house.lane.write(make).await
+    };
+    state.house.general.get_or_try_init(making).await.copied()
+}
+
+fn make(conn: &mut DbConn) -> Result<(), Fault> {
+    // Another process may have been first.
+    if conversation::by_name(conn, GENERAL)?.is_some() {
         return Ok(());
     }
-    let write = |conn: &mut DbConn| {
-        if conversation::by_name(conn, GENERAL)?.is_none() {
-            let new = NewConversation {
-                kind: ConversationKind::Room,
-                name: Some(GENERAL.to_owned()),
-                direct: None,
-                title: "General".to_owned(),
-                description: String::new(),
-                owner: None,
-                is_public: true,
-                at: clock::now_naive(),
-            };
-            conversation::insert(conn, new)?;
-        }
-        Ok(())
+    let new = NewConversation {
+        kind: ConversationKind::Room,
+        name: Some(GENERAL.to_owned()),
+        direct: None,
+        title: "General".to_owned(),
+        description: String::new(),
+        owner: None,
+        is_public: true,
+        at: clock::now_naive(),
     };
-    state.house.lane.write(write).await
+    conversation::insert(conn, new)?;
+    Ok(())
 }
 
 pub(super) fn error(status: StatusCode, words: &str) -> Fail {

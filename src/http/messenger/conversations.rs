@@ -214,7 +214,7 @@ pub async fn create_direct(
     shown(&state, &request, &who, id, StatusCode::CREATED).await
 }
 
-/// Changes title and description.
+/// Changes title, description and whether it is public.
 pub async fn change(
     state: web::Data<State>,
     request: HttpRequest,
@@ -225,11 +225,12 @@ pub async fn change(
     let id: ConversationId = path_id(&path)?;
     let title = fields.short_text("title", TITLE_CHARS)?;
     let description = fields.text("description")?;
-    if title.is_some() || description.is_some() {
+    let is_public = fields.flag("is_public")?;
+    if title.is_some() || description.is_some() || is_public.is_some() {
         let change = ConversationChange {
             title,
             description,
-            is_public: fields.flag("is_public")?,
+            is_public,
             slow_mode_s: None,
             client_id: None,
         };

@@ -32,13 +32,10 @@ pub struct IncidentCreate {
     pub description: String,
     #[serde(default)]
     pub address: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub patient: Option<PatientView>,
     /// When the call came in; now when absent.
-    #[schema(value_type = Option<String>)]
     pub received_at: Option<DeviceTime>,
     pub client_id: Option<String>,
 }
@@ -46,7 +43,6 @@ pub struct IncidentCreate {
 /// Change what is known of an incident; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentChange {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// Refused when the incident has moved on from it.
     pub version: Option<i64>,
@@ -57,12 +53,9 @@ pub struct IncidentChange {
     pub caller_phone: Option<String>,
     pub description: Option<String>,
     pub address: Option<String>,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub patient: Option<PatientView>,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     /// Free text; empty takes the destination back.
     pub hospital_destination: Option<String>,
@@ -72,14 +65,10 @@ pub struct IncidentChange {
 /// Order a unit to an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentAssign {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     /// Whom the order names, beside those on shift.
-    #[schema(value_type = Option<String>)]
     pub paramedic: Option<UserId>,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     #[serde(default)]
     pub note: String,
@@ -92,9 +81,7 @@ pub struct IncidentAssign {
 /// Let a unit go; the incident stays open.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentRelease {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     pub reason: String,
     pub version: Option<i64>,
@@ -104,12 +91,9 @@ pub struct IncidentRelease {
 /// Move a unit from one incident to another, in one step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentReassign {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     /// The incident it goes to.
-    #[schema(value_type = String)]
     pub to: IncidentId,
     pub reason: String,
     pub override_reason: Option<String>,
@@ -120,18 +104,14 @@ pub struct IncidentReassign {
 /// Say that a unit has come further; `CLOSED` puts it back in service.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentStep {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// One's own, or the only one, when absent.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub status: IncidentStatus,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     pub hospital_destination: Option<String>,
     pub patient_condition: Option<String>,
     /// When it happened by the device's clock; now when absent.
-    #[schema(value_type = Option<String>)]
     pub at: Option<DeviceTime>,
     pub version: Option<i64>,
     pub client_id: Option<String>,
@@ -140,7 +120,6 @@ pub struct IncidentStep {
 /// Close an incident, or cancel it before anyone arrived. All its units are free.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentEnd {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     #[serde(default)]
     pub reason: String,
@@ -151,10 +130,8 @@ pub struct IncidentEnd {
 /// Correct a wrong status, backwards too, or reopen an incident with `RECEIVED`. Logged.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentCorrect {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// Whose status it is; absent to reopen.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub status: IncidentStatus,
     pub reason: String,
@@ -165,9 +142,7 @@ pub struct IncidentCorrect {
 /// Say that an incident is a duplicate of another, or with `null` that it is none.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentLink {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = Option<String>)]
     pub duplicate_of: Option<IncidentId>,
     pub version: Option<i64>,
     pub client_id: Option<String>,
@@ -176,12 +151,9 @@ pub struct IncidentLink {
 /// Note a moment of the response that is no change of status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentMark {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub milestone: Milestone,
-    #[schema(value_type = Option<String>)]
     pub at: Option<DeviceTime>,
     pub client_id: Option<String>,
 }
@@ -189,7 +161,6 @@ pub struct IncidentMark {
 /// Add a remark to the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentNote {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     pub text: String,
     pub client_id: Option<String>,
@@ -198,10 +169,8 @@ pub struct IncidentNote {
 /// Give an incident a picture that one has uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct IncidentImage {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// A file one has uploaded whole and not sent.
-    #[schema(value_type = String)]
     pub attachment: AttachmentId,
     pub client_id: Option<String>,
 }
@@ -209,7 +178,6 @@ pub struct IncidentImage {
 /// Say that an order arrived, was seen, or is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct OrderAnswer {
-    #[schema(value_type = String)]
     pub order: OrderId,
     pub client_id: Option<String>,
 }
@@ -217,7 +185,6 @@ pub struct OrderAnswer {
 /// Decline an order, and say why.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct OrderDecline {
-    #[schema(value_type = String)]
     pub order: OrderId,
     pub reason: String,
     pub client_id: Option<String>,
@@ -228,14 +195,12 @@ pub struct OrderDecline {
 pub struct KeptChange {
     /// The device's own id of the change; a repeat is ignored.
     pub client_id: String,
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     /// The status that the unit came to …
     pub status: Option<IncidentStatus>,
     /// … or the moment to note.
     pub milestone: Option<Milestone>,
     /// When, by the device's clock.
-    #[schema(value_type = String)]
     pub at: DeviceTime,
 }
 

@@ -10,7 +10,6 @@ use crate::protocol::dispatch::{Degrees, DeviceTime, Load, UnitStatus, UnitType}
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct UnitSave {
     /// Absent for a new one.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub version: Option<i64>,
     pub unit_number: Option<String>,
@@ -18,12 +17,9 @@ pub struct UnitSave {
     pub capabilities: Option<Vec<String>>,
     pub equipment: Option<String>,
     pub max_patients: Option<i32>,
-    #[schema(value_type = Option<String>)]
     pub paramedic: Option<UserId>,
     pub home_name: Option<String>,
-    #[schema(value_type = Option<f64>)]
     pub home_latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub home_longitude: Option<Degrees>,
     /// Takes it off the list.
     #[serde(default)]
@@ -34,7 +30,6 @@ pub struct UnitSave {
 /// Take a unit out of service, or bring it back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct UnitSetStatus {
-    #[schema(value_type = String)]
     pub unit: UnitId,
     pub status: UnitStatus,
     #[serde(default)]
@@ -46,15 +41,12 @@ pub struct UnitSetStatus {
 /// Go on shift on a unit; dispatchers may send someone.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ShiftStart {
-    #[schema(value_type = String)]
     pub unit: UnitId,
     /// Oneself when absent.
-    #[schema(value_type = Option<String>)]
     pub user: Option<UserId>,
     #[serde(default)]
     pub duty: String,
     /// The planned end.
-    #[schema(value_type = Option<String>)]
     pub until: Option<DeviceTime>,
     pub client_id: Option<String>,
 }
@@ -63,7 +55,6 @@ pub struct ShiftStart {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ShiftEnd {
     /// Oneself when absent.
-    #[schema(value_type = Option<String>)]
     pub user: Option<UserId>,
     /// Why the unit is left without a crew on an incident; dispatchers only, logged.
     pub override_reason: Option<String>,
@@ -74,7 +65,6 @@ pub struct ShiftEnd {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ShiftRest {
     /// Oneself when absent.
-    #[schema(value_type = Option<String>)]
     pub user: Option<UserId>,
     pub minutes: u16,
     pub client_id: Option<String>,
@@ -84,16 +74,13 @@ pub struct ShiftRest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct HospitalSave {
     /// Absent for a new one.
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     pub version: Option<i64>,
     pub name: Option<String>,
     pub address: Option<String>,
     pub phone: Option<String>,
     pub specialties: Option<String>,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     /// Takes it off the list.
     #[serde(default)]
@@ -104,7 +91,6 @@ pub struct HospitalSave {
 /// Say how many beds are free and how full the emergency department is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct HospitalBeds {
-    #[schema(value_type = String)]
     pub hospital: HospitalId,
     pub available_beds: Option<i32>,
     pub total_beds: Option<i32>,
@@ -117,10 +103,8 @@ pub struct HospitalBeds {
 /// does.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct HospitalDivert {
-    #[schema(value_type = String)]
     pub hospital: HospitalId,
     pub reason: Option<String>,
-    #[schema(value_type = Option<String>)]
     pub ends_at: Option<DeviceTime>,
     pub version: Option<i64>,
     pub client_id: Option<String>,
@@ -130,15 +114,11 @@ pub struct HospitalDivert {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct MaydayRaise {
     /// One's own when absent.
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     #[serde(default)]
     pub note: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
-    #[schema(value_type = Option<String>)]
     pub at: Option<DeviceTime>,
     pub client_id: Option<String>,
 }
@@ -146,7 +126,6 @@ pub struct MaydayRaise {
 /// Answer a mayday, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct MaydayAcknowledge {
-    #[schema(value_type = String)]
     pub mayday: MaydayId,
     pub client_id: Option<String>,
 }
@@ -154,7 +133,6 @@ pub struct MaydayAcknowledge {
 /// Say that a mayday is over.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct MaydayEnd {
-    #[schema(value_type = String)]
     pub mayday: MaydayId,
     pub reason: String,
     pub client_id: Option<String>,
@@ -163,7 +141,6 @@ pub struct MaydayEnd {
 /// Say that all on the incident are well; the timer starts anew.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ParCheck {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     pub client_id: Option<String>,
 }
@@ -171,7 +148,6 @@ pub struct ParCheck {
 /// Set how often crews must check in; 0 stops the timer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 pub struct ParSet {
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     pub every_s: u32,
     pub client_id: Option<String>,

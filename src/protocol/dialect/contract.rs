@@ -170,6 +170,12 @@ pub trait Dialect: Sync {
     /// What a client's message means; nothing for what is to be passed over.
     fn read(&self, said: Said<'_>, here: &Here<'_>) -> Vec<Deed>;
 
+    /// Whether a client's message is a crew's call for help, which no limit holds up. Asked only of
+    /// what is beyond the limit.
+    fn is_mayday(&self, _said: Said<'_>) -> bool {
+        false
+    }
+
     /// The frames a socket begins with: after each topic is joined, or once on a path without
     /// topics.
     fn opening(&self, _opening: &Opening<'_>) -> Vec<String> {

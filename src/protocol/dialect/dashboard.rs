@@ -1,8 +1,7 @@
 //! The older dashboard's dialect: a stream of figures that anyone may open, a stream of
 //! notifications, and talks between two members.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::protocol::close::Close;
@@ -11,10 +10,10 @@ use crate::protocol::command::older::OlderCommand;
 use crate::protocol::dialect::contract::{
     Audience, Deed, Dialect, Frame, Here, Opening, Request, Said,
 };
+use crate::protocol::dialect::incoming::object;
 use crate::protocol::event::inbox::InboxEvent;
 use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::{Event, EventBody};
-use crate::protocol::frame::{MAX_DEPTH, depth};
 use crate::protocol::opaque;
 use crate::protocol::views::MessageView;
 use crate::protocol::views::inbox::NotificationView;
@@ -31,17 +30,8 @@ pub struct Notices;
 #[derive(Debug)]
 pub struct MemberTalk;
 
-/// A JSON object that is not too deep; `None` for anything else.
-fn object(said: Said<'_>) -> Option<Value> {
-    let Said::Text(text) = said else { return None };
-    if depth(text) > MAX_DEPTH {
-        return None;
-    }
-    serde_json::from_str::<Value>(text).ok().filter(Value::is_object)
-}
-
 /// The `type` of a message as these clients are shown it; without one, the word they know for that.
-fn type_of(said: &Value) -> String {
+fn type_of(said: &Map<String, Value>) -> String {
     match said.get("type") {
         None | Some(Value::Null) => "None".to_owned(),
         Some(Value::String(kind)) => kind.chars().take(64).collect(),
@@ -56,11 +46,11 @@ fn say(frame: &Value) -> Vec<Deed> {
 impl Dialect for Figures {
     fn read(&self, said: Said<'_>, _: &Here<'_>) -> Vec<Deed> {
         match object(said) {
-            Some(said) => {
+            Ok(said) => {
                 let message = format!("Received: {}", type_of(&said));
                 say(&json!({"type": "echo", "message": message}))
             }
-            None => vec![Deed::Close {
+            Err(_) => vec![Deed::Close {
                 close: Close::InternalFault,
                 reason: "not a JSON object".to_owned(),
             }],
@@ -122,7 +112,7 @@ fn notice(notification: &NotificationView) -> Value {
 
 impl Dialect for Notices {
     fn read(&self, said: Said<'_>, here: &Here<'_>) -> Vec<Deed> {
-        let Some(said) = object(said) else {
+        let Ok(said) = object(said) else {
             return say(&json!({"type": "error", "message": "Invalid JSON"}));
         };
         match said.get("type").and_then(Value::as_str) {
@@ -178,19 +168,14 @@ fn written(message: &MessageView) -> Value {
     })
 }
 
-#[derive(Deserialize)]
-struct MarkRead {
-    message_id: Option<Value>,
-}
-
 impl Dialect for MemberTalk {
     fn read(&self, said: Said<'_>, _: &Here<'_>) -> Vec<Deed> {
-        let Some(said) = object(said).filter(|said| said["type"] == "mark_read") else {
+        let said = object(said).unwrap_or_default();
+        if said.get("type").and_then(Value::as_str) != Some("mark_read") {
             return Vec::new();
-        };
-        let id = serde_json::from_value::<MarkRead>(said).ok().and_then(|mark| mark.message_id);
-        let id = match id {
-            Some(Value::String(text)) => opaque::message(&text),
+        }
+        let id = match said.get("message_id") {
+            Some(Value::String(text)) => opaque::message(text),
             Some(Value::Number(number)) => opaque::message(&number.to_string()),
             _ => None,
         };
@@ -216,6 +201,10 @@ impl Dialect for MemberTalk {
             EventBody::Older(OlderEvent::Read { user, message: Some(message) }) => {
                 let id = opaque::of_message(*message);
                 (json!({"type": "message_read", "message_id": id}), Audience::AllBut(*user))
+            }
+            EventBody::Older(OlderEvent::Delivered { user, message }) => {
+                let id = opaque::of_message(*message);
+                (json!({"type": "message_delivered", "message_id": id}), Audience::AllBut(*user))
             }
             _ => return Vec::new(),
         };

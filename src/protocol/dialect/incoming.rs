@@ -1,12 +1,11 @@
 //! What older clients send, read with the patience they are used to.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::ids::UserId;
-use crate::protocol::dialect::contract::{Said, Speaker};
+use crate::protocol::dialect::contract::Said;
 use crate::protocol::dialect::face::{Face, Faces};
 use crate::protocol::frame::{MAX_DEPTH, depth};
 use crate::protocol::views::{MessageView, PersonView};
@@ -79,16 +78,6 @@ pub fn face(person: &PersonView) -> Face {
         title: profile.title.to_string(),
         ..named
     }
-}
-
-/// The person at a socket.
-pub fn speaker(speaker: &Speaker<'_>) -> Face {
-    face(&PersonView {
-        id: speaker.id,
-        username: speaker.username.to_owned(),
-        display_name: speaker.display_name.to_owned(),
-        profile: speaker.profile.cloned().map(Arc::new),
-    })
 }
 
 /// Everyone that a message names.

@@ -28,10 +28,8 @@ pub struct PatientView {
 /// A unit on an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AssignedUnitView {
-    #[schema(value_type = String)]
     pub unit: UnitId,
     pub unit_number: String,
-    #[schema(value_type = String)]
     pub order: OrderId,
     pub state: OrderState,
     pub stage: UnitStatus,
@@ -44,7 +42,6 @@ pub struct AssignedUnitView {
 /// A picture that came with the call, or from the scene.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImageView {
-    #[schema(value_type = String)]
     pub id: ImageId,
     pub content_type: String,
     pub bytes: i64,
@@ -60,13 +57,10 @@ pub struct ParView {
     pub every_ms: i64,
     /// When the next check-in is due; `null` while the timer rests.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub due_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub checked_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub overdue_since: Option<NaiveDateTime>,
     /// How often its lateness was told.
     pub notices: i32,
@@ -77,7 +71,6 @@ pub struct ParView {
 /// An incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IncidentView {
-    #[schema(value_type = String)]
     pub id: IncidentId,
     /// `CALL-` and eight upper-case hexadecimal digits.
     pub call_id: String,
@@ -90,12 +83,9 @@ pub struct IncidentView {
     pub caller_phone: String,
     pub description: String,
     pub address: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub patient: PatientView,
-    #[schema(value_type = Option<String>)]
     pub hospital: Option<HospitalId>,
     pub hospital_destination: String,
     /// Who gave the first order, or took the call.
@@ -103,10 +93,8 @@ pub struct IncidentView {
     /// The units on it now, first ordered first.
     pub units: Vec<AssignedUnitView>,
     pub images: Vec<ImageView>,
-    #[schema(value_type = Option<String>)]
     pub duplicate_of: Option<IncidentId>,
     /// Incidents that are duplicates of this one.
-    #[schema(value_type = Vec<String>)]
     pub duplicates: Vec<IncidentId>,
     /// The topic of its conversation.
     pub topic: Option<String>,
@@ -117,36 +105,26 @@ pub struct IncidentView {
     /// Whether caller, patient and place are masked for this reader.
     pub redacted: bool,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub received_at: NaiveDateTime,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub dispatched_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub en_route_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub on_scene_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub transporting_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub at_hospital_at: Option<NaiveDateTime>,
     /// When it was closed or cancelled.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub closed_at: Option<NaiveDateTime>,
     /// From here on nothing of it changes any more.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub locks_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: NaiveDateTime,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: NaiveDateTime,
 }
 
@@ -174,33 +152,26 @@ impl IncidentView {
 /// Someone's time on a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShiftView {
-    #[schema(value_type = String)]
     pub id: ShiftId,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     pub user: PersonView,
     /// What they do on it: `medic`, `driver` …; empty when not said.
     pub duty: String,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub since: NaiveDateTime,
     /// The planned end.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<NaiveDateTime>,
     /// Resting until then; not to be ordered before.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub rest_until: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<NaiveDateTime>,
 }
 
 /// A unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnitView {
-    #[schema(value_type = String)]
     pub id: UnitId,
     pub unit_number: String,
     pub unit_type: UnitType,
@@ -209,43 +180,32 @@ pub struct UnitView {
     pub max_patients: i32,
     pub status: UnitStatus,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub status_since: NaiveDateTime,
     /// The paramedic this unit is usually ordered with.
     pub paramedic: Option<PersonView>,
     /// Who is on shift on it.
     pub crew: Vec<ShiftView>,
-    #[schema(value_type = Option<String>)]
     pub incident: Option<IncidentId>,
     pub call_id: Option<String>,
-    #[schema(value_type = Option<String>)]
     pub order: Option<OrderId>,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub accuracy_m: Option<i32>,
     pub heading_deg: Option<i32>,
     pub speed_kmh: Option<i32>,
     /// When the device fixed the position.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub fixed_at: Option<NaiveDateTime>,
     /// When the server received it.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub position_at: Option<NaiveDateTime>,
     pub home_name: String,
-    #[schema(value_type = Option<f64>)]
     pub home_latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub home_longitude: Option<Degrees>,
     pub version: i64,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: NaiveDateTime,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: NaiveDateTime,
 }
 
@@ -254,22 +214,17 @@ pub struct UnitView {
 pub struct OrderCrewView {
     pub user: PersonView,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub delivered_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub seen_at: Option<NaiveDateTime>,
 }
 
 /// An order to a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
-    #[schema(value_type = String)]
     pub id: OrderId,
-    #[schema(value_type = String)]
     pub incident: IncidentId,
     pub call_id: String,
-    #[schema(value_type = String)]
     pub unit: UnitId,
     pub unit_number: String,
     pub state: OrderState,
@@ -282,30 +237,24 @@ pub struct OrderView {
     /// Why it was given although the crew was off shift or the unit unavailable.
     pub override_reason: Option<String>,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub sent_at: NaiveDateTime,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub delivered_at: Option<NaiveDateTime>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub seen_at: Option<NaiveDateTime>,
     /// When it was accepted or declined.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub answered_at: Option<NaiveDateTime>,
     pub answered_by: Option<PersonView>,
     pub decline_reason: Option<String>,
     /// When the unit was free again.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<NaiveDateTime>,
     pub end_reason: Option<String>,
     /// How often it was repeated on the crew's devices.
     pub repeats: i32,
     /// When nobody's answer is next brought before the dispatchers.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub escalate_at: Option<NaiveDateTime>,
     pub escalations: i32,
     /// Whether the last escalation reached no dispatcher.
@@ -316,17 +265,12 @@ pub struct OrderView {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineEntry {
-    #[schema(value_type = String)]
     pub id: EntryId,
-    #[schema(value_type = Option<String>)]
     pub incident: Option<IncidentId>,
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
-    #[schema(value_type = Option<String>)]
     pub order: Option<OrderId>,
     /// A word like `unit.status` or `order.declined`.
     pub kind: String,
-    #[schema(value_type = Option<String>)]
     pub actor: Option<UserId>,
     /// Kept when the account is erased.
     pub actor_name: String,
@@ -336,43 +280,32 @@ pub struct TimelineEntry {
     pub detail: String,
     /// When it happened: by the device's clock if one told it, else by the server's.
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub at: NaiveDateTime,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub device_at: Option<NaiveDateTime>,
     /// Minutes east of UTC where it happened.
     pub utc_offset_min: i32,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub server_at: NaiveDateTime,
 }
 
 /// A crew's call for its own help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MaydayView {
-    #[schema(value_type = String)]
     pub id: MaydayId,
-    #[schema(value_type = Option<String>)]
     pub unit: Option<UnitId>,
     pub unit_number: Option<String>,
-    #[schema(value_type = Option<String>)]
     pub incident: Option<IncidentId>,
     pub raised_by: Option<PersonView>,
     pub note: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub raised_at: NaiveDateTime,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub acknowledged_at: Option<NaiveDateTime>,
     pub acknowledged_by: Option<PersonView>,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<NaiveDateTime>,
     pub end_reason: String,
     pub repeats: i32,

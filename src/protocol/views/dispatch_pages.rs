@@ -31,11 +31,11 @@ pub struct IncidentDetail {
     pub more: bool,
 }
 
-/// A page of an incident's timeline, in the order things happened.
+/// A page of a timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TimelinePage {
     pub entries: Vec<TimelineEntry>,
-    /// Whether it goes on; ask with `after` the last id of this page.
+    /// Whether it goes on; ask from the last id of this page.
     pub more: bool,
 }
 
@@ -79,19 +79,15 @@ pub struct MaydayPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PatientReadView {
     /// Absent where a line was told from an open board.
-    #[schema(value_type = Option<String>)]
     pub id: Option<ReadId>,
     /// `null`: they had the whole board before them.
-    #[schema(value_type = Option<String>)]
     pub incident: Option<IncidentId>,
     /// `null` once the account is gone.
-    #[schema(value_type = Option<String>)]
     pub user: Option<UserId>,
     pub username: String,
     /// How: `board`, `unit`, `order`, `rest`, `list`, `export`, `image` …
     pub way: String,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub at: NaiveDateTime,
 }
 

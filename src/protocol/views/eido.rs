@@ -24,6 +24,8 @@ pub struct Eido {
     pub dispatch_component: Vec<DispatchComponent>,
     /// One a unit's response, in the order of the dispatches.
     pub emergency_resource_component: Vec<ResourceComponent>,
+    /// Crews' calls for their own help on this incident.
+    pub unit_emergency_state_component: Vec<EmergencyState>,
     pub notes_component: Vec<NoteComponent>,
     /// Everything that happened, in the order it happened.
     pub timeline_component: Vec<TimelineComponent>,
@@ -73,9 +75,7 @@ pub struct PersonComponent {
 #[serde(rename_all = "camelCase")]
 pub struct LocationComponent {
     pub location_text: Option<String>,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
 }
 
@@ -111,8 +111,6 @@ pub struct ResourceComponent {
     pub unit_status_internal_text: String,
     /// The incident while it is on it.
     pub active_on_incident_identifier: Option<String>,
-    /// Its calls for help on this incident.
-    pub unit_emergency_state: Vec<EmergencyState>,
     /// The stamps of its response (NEMSIS eTimes).
     pub e_times: Vec<ETime>,
 }
@@ -121,11 +119,16 @@ pub struct ResourceComponent {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EmergencyState {
+    pub emergency_identifier: String,
+    /// None for someone who was on no unit.
+    pub unit_identifier: Option<String>,
+    pub raised_by_text: Option<String>,
     pub severity_text: &'static str,
     pub start_time_stamp: String,
     pub acknowledgement_time_stamp: Option<String>,
     pub acknowledged_by_text: Option<String>,
     pub stop_time_stamp: Option<String>,
+    pub stop_reason_text: Option<String>,
 }
 
 /// A remark.

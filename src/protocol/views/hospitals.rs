@@ -13,26 +13,20 @@ use crate::protocol::dispatch::{Degrees, Load};
 pub struct DiversionView {
     pub reason: String,
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<NaiveDateTime>,
     /// When it ends by itself; `null` when it must be ended.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<NaiveDateTime>,
-    #[schema(value_type = Option<String>)]
     pub by: Option<UserId>,
 }
 
 /// A hospital.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HospitalView {
-    #[schema(value_type = String)]
     pub id: HospitalId,
     pub name: String,
     pub address: String,
-    #[schema(value_type = Option<f64>)]
     pub latitude: Option<Degrees>,
-    #[schema(value_type = Option<f64>)]
     pub longitude: Option<Degrees>,
     pub phone: String,
     pub total_beds: i32,
@@ -42,9 +36,7 @@ pub struct HospitalView {
     pub diversion: Option<DiversionView>,
     pub version: i64,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: NaiveDateTime,
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: NaiveDateTime,
 }

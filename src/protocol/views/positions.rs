@@ -10,7 +10,6 @@ use crate::ids::UnitId;
 /// Where a unit is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PositionView {
-    #[schema(value_type = String)]
     pub unit: UnitId,
     /// Degrees north of the equator.
     pub latitude: f64,
@@ -22,10 +21,8 @@ pub struct PositionView {
     pub speed_kmh: Option<i32>,
     /// When the device fixed it, by its own clock.
     #[serde(with = "clock::stamp_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub fixed_at: Option<NaiveDateTime>,
     /// When the server received it.
     #[serde(with = "clock::stamp")]
-    #[schema(value_type = String, format = DateTime)]
     pub received_at: NaiveDateTime,
 }

@@ -130,6 +130,15 @@ pub async fn is_refused(socket: &mut Socket, kind: &str, data: Value) -> Value {
     reply
 }
 
+/// How many alarms of this process have found no dispatcher.
+pub fn alarms_unheard() -> u64 {
+    let text = switchboard::metrics::install().render();
+    let line = text.lines().find_map(|line| {
+        line.strip_prefix("switchboard_alarms_unheard_total ").map(ToOwned::to_owned)
+    });
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
 /// A JSON string as text.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("not text: {value}")).to_owned()

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod calls;
 pub mod child;
+pub mod deflating;
 pub mod dispatch;
 pub mod engines;
 pub mod history;

@@ -20,6 +20,8 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     pub opcode: u8,
+    /// Whether it is marked as compressed (RFC 7692).
+    pub is_deflated: bool,
     pub payload: Vec<u8>,
 }
 
@@ -167,7 +169,8 @@ fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
         short => (usize::from(short), 2),
     };
     let payload = bytes.get(start..start + length)?.to_vec();
-    Some((Frame { opcode: first & 0x0f, payload }, start + length))
+    let (opcode, is_deflated) = (first & 0x0f, first & 0x40 != 0);
+    Some((Frame { opcode, is_deflated, payload }, start + length))
 }
 
 /// A masked frame as a client sends it: `first` is the first byte, FIN and opcode.
