@@ -121,7 +121,8 @@ impl Session {
                 manner: opening.manner,
                 warned: false,
             };
-            with_floor(|floor| floor.residents.insert(at.number, resident));
+            let warn_ahead = house.settings.auth_warning;
+            with_floor(|floor| floor.admit(at.number, resident, warn_ahead));
             Session {
                 limiter: house.settings.frames.single(),
                 house,
