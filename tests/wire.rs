@@ -130,12 +130,19 @@ fn alice() -> PersonView {
         id: UserId(2),
         username: "alice".into(),
         display_name: "Alice".into(),
+        avatar: None,
         profile: None,
     }
 }
 
 fn bob() -> PersonView {
-    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into(), profile: None }
+    PersonView {
+        id: UserId(3),
+        username: "bob".into(),
+        display_name: "bob".into(),
+        avatar: None,
+        profile: None,
+    }
 }
 
 fn message() -> MessageView {
@@ -190,6 +197,7 @@ fn conversation() -> ConversationView {
         description: String::new(),
         owner: Some(UserId(2)),
         is_public: true,
+        avatar: None,
         slow_mode_s: 0,
         created_at: at(),
         updated_at: at(),
