@@ -265,6 +265,8 @@ settings! {
         optional(url(&["file://"], "file:///var/lib/switchboard/attachments"));
     /// Largest file that may be uploaded.
     attachment_max_size: usize = "100MiB", size(1024..=100 << 30);
+    /// Largest picture of a person or a conversation.
+    avatar_max_size: usize = "5MiB", size(1024..=1 << 30);
     /// What may be uploaded, by what the bytes are; empty is anything.
     attachment_types: Vec<String> = "", media_types();
     /// Most files sent with one message.

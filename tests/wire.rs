@@ -129,12 +129,19 @@ fn alice() -> PersonView {
         id: UserId(2),
         username: "alice".into(),
         display_name: "Alice".into(),
+        avatar: None,
         profile: None,
     }
 }
 
 fn bob() -> PersonView {
-    PersonView { id: UserId(3), username: "bob".into(), display_name: "bob".into(), profile: None }
+    PersonView {
+        id: UserId(3),
+        username: "bob".into(),
+        display_name: "bob".into(),
+        avatar: None,
+        profile: None,
+    }
 }
 
 fn message() -> MessageView {
@@ -189,6 +196,7 @@ fn conversation() -> ConversationView {
         description: String::new(),
         owner: Some(UserId(2)),
         is_public: true,
+        avatar: None,
         slow_mode_s: 0,
         created_at: at(),
         updated_at: at(),

@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::actors::authorize::{admit, admit_for, require};
 use crate::actors::chat_commands::{Effect, note};
 use crate::actors::contact_commands::unreachable;
 use crate::actors::lane::Fault;
 use crate::actors::membership_commands::tell_inbox;
+use crate::actors::notify::{Notice, notify, posts};
 use crate::actors::standing;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
@@ -20,6 +23,7 @@ use crate::models::conversation::Conversation;
 use crate::models::membership as rows;
 use crate::models::profile;
 use crate::models::store::DbConn;
+use crate::models::user;
 use crate::protocol::command::call::{CallCommand, CallEnd, CallStart};
 use crate::protocol::event::call::{CallEvent, CallStep};
 use crate::protocol::event::{Event, EventBody};
@@ -27,6 +31,7 @@ use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::{Topic, TopicKind};
 use crate::protocol::views::ConversationKind;
 use crate::protocol::views::call::{CallState, PartState};
+use crate::protocol::views::inbox::{ObjectView, Priority};
 
 /// Most people called at once.
 const MAX_CALLEES: usize = 32;
@@ -245,7 +250,42 @@ fn hangs_up(conn: &mut DbConn, who: &Identity, end: &CallEnd) -> Result<Effect, 
     }
     let waiting = waiting(&found.parts);
     call::end(conn, end.call, CallState::Ended, Some(who.user), at)?;
-    tell(conn, &found.home, end.call, Some(who.user), CallEvent::Ended, &waiting)
+    let mut effect = tell(conn, &found.home, end.call, Some(who.user), CallEvent::Ended, &waiting)?;
+    let missed: Vec<UserId> = waiting.into_iter().filter(|user| *user != who.user).collect();
+    notify_missed(conn, &found.home, &found.call, &missed, &mut effect.events)?;
+    Ok(effect)
+}
+
+/// Notifies those who have missed a call.
+fn notify_missed(
+    conn: &mut DbConn,
+    home: &Conversation,
+    call: &Call,
+    missed: &[UserId],
+    events: &mut Vec<Event>,
+) -> Result<(), Fault> {
+    let caller = match call.caller_id {
+        Some(caller) => user::persons(conn, &[caller])?.remove(&caller),
+        None => None,
+    };
+    let caller = caller.map_or_else(|| "someone".to_owned(), |caller| caller.display_name);
+    let kind = call.kind().as_str();
+    let title = match home.kind {
+        ConversationKind::Direct => format!("Missed {kind} call from {caller}"),
+        _ => format!("Missed {kind} call from {caller} in {}", posts::name(home)),
+    };
+    let notice = Notice {
+        priority: Priority::High,
+        object: Some(ObjectView { kind: "call".to_owned(), id: call.id.to_string() }),
+        action_url: Some(format!("/conversations/{}", home.id)),
+        data: Some(json!({
+            "conversation": home.id, "topic": home.topic(), "call": call.id, "kind": kind,
+        })),
+        actor: call.caller_id,
+        group: posts::groups(home.id).into_iter().next_back(),
+        ..Notice::new("call_missed", title, "")
+    };
+    Ok(notify(conn, &notice, missed, events)?)
 }
 
 fn waiting(parts: &[Part]) -> Vec<UserId> {
@@ -254,18 +294,18 @@ fn waiting(parts: &[Part]) -> Vec<UserId> {
 }
 
 /// Ends what has rung out at `now`; of a call that was answered, who has not come has missed it.
-/// Returns what to tell, and who has missed which call.
+/// Returns what to tell.
 ///
 /// # Errors
 /// When the database failed.
-pub fn ring_out(conn: &mut DbConn, id: CallId) -> Result<(Vec<Event>, Vec<UserId>), Fault> {
+pub fn ring_out(conn: &mut DbConn, id: CallId) -> Result<Vec<Event>, Fault> {
     let now = clock::now_naive();
-    let Some(found) = call::by_id(conn, id)? else { return Ok((Vec::new(), Vec::new())) };
+    let Some(found) = call::by_id(conn, id)? else { return Ok(Vec::new()) };
     let parts = call::participants(conn, id)?;
     let missed = waiting(&parts);
     // Another process was faster, or nobody waits any more.
     if found.is_over() || found.ring_until > now || missed.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(Vec::new());
     }
     if found.answered_at.is_none() {
         call::end(conn, id, CallState::Missed, None, now)?;
@@ -275,8 +315,9 @@ pub fn ring_out(conn: &mut DbConn, id: CallId) -> Result<(Vec<Event>, Vec<UserId
         }
     }
     let home = call::home(conn, &found)?;
-    let told = tell(conn, &home, id, None, CallEvent::Missed, &missed)?;
-    Ok((told.events, missed))
+    let mut told = tell(conn, &home, id, None, CallEvent::Missed, &missed)?;
+    notify_missed(conn, &home, &found, &missed, &mut told.events)?;
+    Ok(told.events)
 }
 
 /// Ends a call whose participants have all gone offline without hanging up.

@@ -169,6 +169,6 @@ async fn any_online(house: &House, people: Vec<UserId>) -> bool {
 }
 
 fn rings_out(conn: &mut DbConn, id: CallId) -> Result<Effect, Fault> {
-    let (events, _missed) = call_commands::ring_out(conn, id)?;
+    let events = call_commands::ring_out(conn, id)?;
     Ok(Effect { events, ..Effect::quiet(&()) })
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::contact_commands::may_bring;
 use crate::actors::house::House;
-use crate::actors::lane::{Aftermath, Fault, Job};
-use crate::actors::mail::{Answer, ReplyTo, answer};
+use crate::actors::lane::Fault;
+use crate::actors::mail::{Answer, answer};
 use crate::actors::membership_commands as membership;
 use crate::actors::message_commands as messages;
 use crate::actors::older_commands;
@@ -69,28 +69,16 @@ pub struct Noted {
     pub seq: i64,
 }
 
-/// One chat command other than a post, on its way to the database.
-pub struct CommandJob {
-    who: Arc<Identity>,
-    topic: Option<Topic>,
-    command: Command,
-    house: Arc<House>,
-    reply: ReplyTo,
-    outcome: Option<Result<Effect, Refusal>>,
+/// One chat command other than a post.
+pub struct Asked {
+    pub who: Arc<Identity>,
+    pub topic: Option<Topic>,
+    pub command: Command,
+    /// By whose settings.
+    pub house: Arc<House>,
 }
 
-impl CommandJob {
-    /// A command of `who` on `topic`, by the settings of `house`.
-    pub fn new(
-        who: Arc<Identity>,
-        topic: Option<Topic>,
-        command: Command,
-        house: Arc<House>,
-        reply: ReplyTo,
-    ) -> Self {
-        Self { who, topic, command, house, reply, outcome: None }
-    }
-
+impl Asked {
     fn topic(&self) -> Result<&Topic, Fault> {
         self.topic.as_ref().ok_or_else(|| Refusal::field("topic", "required").into())
     }
@@ -137,7 +125,10 @@ impl CommandJob {
     }
 
     /// Does the command once for each `client_id`: a repeat gets the first answer.
-    fn perform_once(&self, conn: &mut DbConn) -> Result<Effect, Fault> {
+    ///
+    /// # Errors
+    /// The refusal, before anything is written, or a fault.
+    pub fn perform_once(&self, conn: &mut DbConn) -> Result<Effect, Fault> {
         let (name, client_id) = idempotence(&self.command);
         check_client_id(client_id)?;
         // A forward changes nothing where it comes from.
@@ -174,28 +165,6 @@ fn idempotence(command: &Command) -> (&'static str, Option<&str>) {
         Command::Talk(talk) => talk.once(),
         Command::Room(room) => room.once(),
         _ => ("", None),
-    }
-}
-
-impl Job for CommandJob {
-    fn run(&mut self, conn: &mut DbConn) -> Result<(), StoreError> {
-        self.outcome = Some(match self.perform_once(conn) {
-            Ok(effect) => Ok(effect),
-            Err(Fault::Refused(refusal)) => Err(refusal),
-            Err(Fault::Store(fault)) => return Err(fault),
-        });
-        Ok(())
-    }
-
-    fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
-        match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
-            Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
-            Ok(effect) => effect.conclude(self.reply, aftermath),
-        }
-    }
-
-    fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
-        self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }
 }
 

@@ -55,11 +55,15 @@ pub fn add(conn: &mut DbConn, who: &Identity, add: &ContactAdd) -> Result<Effect
 /// `not_found` for someone who is no contact, `bad_request` naming the rule.
 pub fn change(conn: &mut DbConn, who: &Identity, change: &ContactChange) -> Result<Effect, Fault> {
     check_nickname(change.nickname.as_deref())?;
-    noted(conn, who, change.user)?;
+    let found = noted(conn, who, change.user)?;
+    if change.is_blocked == Some(false) && !found.is_listed {
+        return forget(conn, who, &found);
+    }
     let marking = Marking {
         nickname: change.nickname.clone(),
+        is_listed: None,
         is_favorite: change.is_favorite,
-        ..Marking::default()
+        is_blocked: change.is_blocked,
     };
     mark(conn, who, change.user, &marking)
 }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::actors::authorize::{admit_for, require};
+use crate::actors::inbox_commands;
 use crate::actors::lane::{Fault, Lane};
 use crate::actors::mail::answer;
 use crate::actors::people_reads;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
-use crate::ids::UserId;
+use crate::ids::{CallId, ConversationId, UserId};
+use crate::models::error::StoreError;
 use crate::models::export::{Rows, SECTIONS};
 use crate::models::store::DbConn;
-use crate::models::{export, membership, message, user};
+use crate::models::{call, membership, message, user};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
 
@@ -115,9 +117,10 @@ fn head(conn: &mut DbConn, who: &Identity, what: &Export) -> Result<String, Faul
             let account = answer(&user::account_view(&account));
             let profile = answer(&people_reads::own(conn, *person)?);
             let settings = answer(&people_reads::settings(conn, *person)?);
+            let wishes = answer(&inbox_commands::wishes_of(conn, *person)?);
             Ok(format!(
                 "{{\"exported_at\":\"{at}\",\"account\":{account},\"profile\":{profile},\
-                 \"settings\":{settings}"
+                 \"settings\":{settings},\"notification_preferences\":{wishes}"
             ))
         }
         Export::Conversation(topic) => {
@@ -144,14 +147,31 @@ fn rows(
             let Some((name, read)) = SECTIONS.get(index) else { return Ok(None) };
             Ok(Some((name, read(conn, *person, after)?)))
         }
-        Export::Conversation(_) if index > 0 => Ok(None),
         Export::Conversation(topic) => {
             let (admission, _grant) = admit_for(conn, who, topic, Action::Export)?;
             let home = admission.conversation()?.id;
-            let page = message::page(conn, home, None, Some(after), MESSAGES)?;
-            let next = page.messages.last().map(|last| last.seq).filter(|_| page.more);
-            let rows = page.messages.iter().map(|row| answer(row).get().to_owned()).collect();
-            Ok(Some(("messages", export::Rows { rows, next })))
+            Ok(match index {
+                0 => Some(("messages", messages_of(conn, home, after)?)),
+                1 => Some(("calls", calls_of(conn, home, after)?)),
+                _ => None,
+            })
         }
     }
+}
+
+fn messages_of(conn: &mut DbConn, home: ConversationId, after: i64) -> Result<Rows, StoreError> {
+    let page = message::page(conn, home, None, Some(after), MESSAGES)?;
+    let next = page.messages.last().map(|last| last.seq).filter(|_| page.more);
+    let rows = page.messages.iter().map(|row| answer(row).get().to_owned()).collect();
+    Ok(Rows { rows, next })
+}
+
+/// Newest first: each page goes on before the last of the one before.
+fn calls_of(conn: &mut DbConn, home: ConversationId, after: i64) -> Result<Rows, StoreError> {
+    let before = (after > 0).then_some(CallId(after));
+    let found = call::of_conversation(conn, home, before, MESSAGES)?;
+    let is_full = i64::try_from(found.len()).is_ok_and(|count| count >= MESSAGES);
+    let next = found.last().map(|last| last.id.0).filter(|_| is_full);
+    let views = call::views(conn, &found)?;
+    Ok(Rows { rows: views.iter().map(|row| answer(row).get().to_owned()).collect(), next })
 }

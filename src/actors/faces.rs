@@ -1,13 +1,18 @@
 //! People as clients of older systems are shown them: all that the older shapes have room for, less
-//! what each hides from the one who looks.
+//! what each hides from the one who looks. And senders, with the picture they have now.
+
+use std::collections::BTreeSet;
 
 use crate::actors::lane::Fault;
 use crate::actors::online::Online;
 use crate::actors::people_reads::shown;
+use crate::actors::pictures::open_path;
 use crate::actors::standing;
 use crate::auth::identity::Identity;
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::message::NewPost;
+use crate::models::named;
 use crate::models::people;
 use crate::models::profile::{self, Profile};
 use crate::models::store::DbConn;
@@ -29,6 +34,7 @@ pub fn seen_by(
     let standings = standing::to_many(conn, who.user, &ids)?;
     let mut profiles = profile::of_many(conn, &ids)?;
     let here = online.among(conn, &ids)?;
+    let pictures = profile::picture_keys(conn, &ids)?;
     for (id, face) in &mut faces {
         let (Some(standing), Some(profile)) = (standings.get(id), profiles.remove(id)) else {
             continue;
@@ -41,8 +47,10 @@ pub fn seen_by(
             face.phone = None;
         }
         let is_online = shown.seen && here.contains(id);
+        // Their pages show no credential with a picture.
+        let open = pictures.get(id).map(|key| open_path(key));
         face.about = About {
-            avatar: profile.avatar.clone().filter(|_| shown.photo),
+            avatar: open.or(profile.avatar.clone()).filter(|_| shown.photo),
             country: told(&profile.country),
             city: told(&profile.city),
             born: profile.date_of_birth.clone().filter(|_| shown.details),
@@ -51,6 +59,23 @@ pub fn seen_by(
         };
     }
     Ok(faces)
+}
+
+/// Shows the senders of posts with the picture they have now: a socket is open for long.
+///
+/// # Errors
+/// When the database failed.
+pub fn renew(conn: &mut DbConn, posts: &mut [NewPost]) -> Result<(), StoreError> {
+    let senders: BTreeSet<UserId> = posts.iter().filter_map(NewPost::sender_id).collect();
+    if senders.is_empty() {
+        return Ok(());
+    }
+    let senders: Vec<UserId> = senders.into_iter().collect();
+    let avatars = named::avatars(conn, &senders)?;
+    for sender in posts.iter_mut().filter_map(|post| post.sender.as_mut()) {
+        sender.avatar = avatars.get(&sender.id).cloned();
+    }
+    Ok(())
 }
 
 /// All that a profile says.
@@ -80,5 +105,9 @@ fn about(profile: Profile, is_online: bool) -> About {
 /// # Errors
 /// When the database failed.
 pub fn oneself(conn: &mut DbConn, user: &User) -> Result<Face, StoreError> {
-    Ok(Face { about: about(profile::of(conn, user.id)?, true), ..people::face(user) })
+    let mut about = about(profile::of(conn, user.id)?, true);
+    if let Some(key) = profile::picture_keys(conn, &[user.id])?.remove(&user.id) {
+        about.avatar = Some(open_path(&key));
+    }
+    Ok(Face { about, ..people::face(user) })
 }

@@ -202,10 +202,14 @@ pub fn prefer(
     if let Some(hours) = &hours {
         preference::set_quiet(conn, who.user, hours.as_ref())?;
     }
-    Ok(Effect::quiet(&read_preferences(conn, who.user)?))
+    Ok(Effect::quiet(&wishes_of(conn, who.user)?))
 }
 
-fn read_preferences(conn: &mut DbConn, user: UserId) -> Result<PreferencesView, StoreError> {
+/// How loudly someone wants to be notified.
+///
+/// # Errors
+/// When the database failed.
+pub fn wishes_of(conn: &mut DbConn, user: UserId) -> Result<PreferencesView, StoreError> {
     let (types, hours) = preference::of(conn, user)?;
     Ok(PreferencesView { types, quiet_hours: hours.as_ref().map(quiet::view) })
 }
@@ -220,7 +224,7 @@ pub fn preferences(
     topic: &Topic,
 ) -> Result<PreferencesView, Fault> {
     admit_for(conn, who, topic, Action::Read)?;
-    Ok(read_preferences(conn, who.user)?)
+    Ok(wishes_of(conn, who.user)?)
 }
 
 /// `inbox.list`.

@@ -391,6 +391,7 @@ pub fn person(who: &Identity) -> PersonView {
         id: who.user,
         username: who.username.to_string(),
         display_name: who.display_name.to_string(),
+        avatar: who.profile.as_ref().and_then(|more| more.avatar.as_deref()).map(str::to_owned),
         profile: who.profile.clone(),
     }
 }

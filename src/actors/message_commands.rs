@@ -13,7 +13,7 @@ use crate::actors::slow_mode;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
-use crate::ids::MessageId;
+use crate::ids::{MessageId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::message::{Forward, MessageRow, NewPost, Posted};
 use crate::models::store::DbConn;
@@ -93,13 +93,19 @@ pub fn edit(
         Some(_) => Vec::new(),
         None => mentioned(conn, conversation.id, who.user, &edit.content)?,
     };
+    let before = mention::of(conn, &[row.id])?.remove(&row.id).unwrap_or_default();
     mention::forget(conn, row.id)?;
     mention::insert(conn, conversation.id, row.id, row.seq, &people)?;
     let view = message::edit(conn, row.id, &edit.content, now)?;
-    let body = EventBody::MessageEdited(view);
+    let body = EventBody::MessageEdited(view.clone());
     let mut effect = told(note(conn, &conversation, who.user, Some(row.id.0), None, body)?);
     let quoted = cut(&edit.content, QUOTE_CHARS);
     notify::requote(conn, &quoted_message(row.id), &quoted, &mut effect.events)?;
+    // Whom it named before was notified then.
+    let is_new = |id: &UserId| before.iter().all(|person| person.id != *id);
+    let named: Vec<UserId> = people.iter().map(|person| person.id).filter(is_new).collect();
+    let said = Said { conversation: &conversation, topic: &conversation.topic(), message: &view };
+    posts::notify_mentioned(conn, said, &named, &mut effect.events)?;
     Ok(effect)
 }
 
@@ -216,13 +222,14 @@ pub fn forward(
         Some(first) => (first, row.forward_sender),
         None => (row.id, row.sender_id),
     };
-    let ids: Vec<_> = author.into_iter().collect();
-    let sender = user::persons(conn, &ids)?.into_values().next();
+    let ids: Vec<_> = author.into_iter().chain([who.user]).collect();
+    let people = user::persons(conn, &ids)?;
+    let sender = author.and_then(|author| people.get(&author).cloned());
     let at = clock::now_naive();
     let post = NewPost {
         conversation: to.id,
         topic: to.topic_id,
-        sender: Some(person(who)),
+        sender: Some(people.get(&who.user).cloned().unwrap_or_else(|| person(who))),
         sender_name: None,
         client_id: None,
         message_type: row.message_type,

@@ -99,6 +99,23 @@ pub fn read_by(
     Ok(told(conversation, user, newest))
 }
 
+/// The word of older clients for a delivery mark: the newest message that it covers, if any.
+///
+/// # Errors
+/// When the database failed.
+pub fn delivered_to(
+    conn: &mut DbConn,
+    conversation: &Conversation,
+    user: UserId,
+    seq: i64,
+) -> Result<Option<Event>, StoreError> {
+    let newest = listing::newest_until(conn, conversation.id, seq)?;
+    Ok(newest.map(|message| {
+        let body = EventBody::Older(OlderEvent::Delivered { user, message });
+        Event { topic: conversation.topic(), seq: None, at: clock::now_naive(), body }
+    }))
+}
+
 /// Marks everything up to a message as read, and tells of it also when it was read before; a
 /// message that is not there is told of and marks nothing.
 fn read_to(
@@ -120,7 +137,9 @@ fn read_to(
     };
     // The mark's own word for it names the same message, or there was nothing to mark.
     effect.events.retain(|event| event.body.is_native());
-    if receipt::is_shared_by(conn, who.user)? {
+    if receipt::is_shared_by(conn, who.user)?
+        && receipt_commands::are_told(conn, conversation, house)?
+    {
         effect.events.push(told(conversation, who.user, message));
     }
     Ok(effect)

@@ -9,16 +9,20 @@ use crate::actors::contact_commands;
 use crate::actors::lane::Fault;
 use crate::actors::membership_commands::tell_inbox;
 use crate::actors::people_reads;
+use crate::actors::pictures;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
+use crate::ids::UserId;
 use crate::models::client_settings::{self, ClientSettings};
-use crate::models::profile;
+use crate::models::error::StoreError;
+use crate::models::people;
+use crate::models::profile::{self, Profile};
 use crate::models::store::DbConn;
-use crate::models::user;
+use crate::models::user::{self, User};
 use crate::protocol::command::people::{PeopleCommand, ProfileChange, SettingsChange};
-use crate::protocol::event::EventBody;
 use crate::protocol::event::people::PeopleEvent;
+use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::TopicKind;
 
@@ -26,6 +30,8 @@ const MAX_STATUS_CHARS: usize = 150;
 const MAX_BIO_CHARS: usize = 1_000;
 const MAX_PLACE_CHARS: usize = 100;
 const MAX_LINK_BYTES: usize = 500;
+/// Most conversations, and most people whose contact one is, that are told how one looks.
+const IN_SIGHT_MAX: i64 = 200;
 const THEMES: &[&str] = &["light", "dark", "auto"];
 const FONT_SIZES: &[&str] = &["small", "medium", "large"];
 
@@ -56,11 +62,11 @@ fn change_profile(
     who: &Identity,
     change: &ProfileChange,
 ) -> Result<Effect, Fault> {
-    check_profile(change)?;
+    check(change)?;
     require(who, TopicKind::Inbox, Action::ChangeProfile, Relation::Oneself)?;
     let account = user::by_id(conn, who.user)?.ok_or_else(Refusal::not_found)?;
     let mut new = profile::of(conn, who.user)?;
-    let change = change.clone();
+    let (before, change) = (new.avatar.clone(), change.clone());
     new.avatar = change.avatar.unwrap_or(new.avatar).filter(|text| !text.is_empty());
     new.date_of_birth = change.date_of_birth.unwrap_or(new.date_of_birth);
     new.date_of_birth = new.date_of_birth.filter(|text| !text.is_empty());
@@ -75,14 +81,48 @@ fn change_profile(
     new.show_read_receipts = change.show_read_receipts.unwrap_or(new.show_read_receipts);
     new.allow_calls = change.allow_calls.unwrap_or(new.allow_calls);
     new.allow_group_invite = change.allow_group_invite.unwrap_or(new.allow_group_invite);
-    profile::save(conn, &new, clock::now_naive())?;
-    let view = people_reads::own_view(&account, new);
-    let body = EventBody::People(PeopleEvent::ProfileChanged(view.clone()));
-    let event = tell_inbox(conn, who.user, who.user, None, None, body)?;
-    Ok(Effect::with_event(&view, event))
+    if new.avatar != before {
+        pictures::put_away(conn, who.user)?;
+    }
+    keep_profile(conn, &account, new)
 }
 
-fn check_profile(change: &ProfileChange) -> Result<(), Refusal> {
+/// Keeps one's profile and tells one's other devices; those who have one in sight, when they are
+/// shown another picture.
+///
+/// # Errors
+/// A fault.
+pub fn keep_profile(conn: &mut DbConn, account: &User, new: Profile) -> Result<Effect, Fault> {
+    let (user, is_shown_anew) = (account.id, new.shown_avatar() != account.avatar.as_deref());
+    profile::save(conn, &new, clock::now_naive())?;
+    let view = people_reads::own_view(account, new);
+    let body = EventBody::People(PeopleEvent::ProfileChanged(view.clone()));
+    let mut effect = Effect::with_event(&view, tell_inbox(conn, user, user, None, None, body)?);
+    if is_shown_anew {
+        tell_of(conn, user, &mut effect.events)?;
+    }
+    Ok(effect)
+}
+
+/// Tells those who have someone in sight how they look and what they are called now.
+///
+/// # Errors
+/// When the database failed.
+pub fn tell_of(conn: &mut DbConn, user: UserId, events: &mut Vec<Event>) -> Result<(), StoreError> {
+    let Some(person) = user::persons(conn, &[user])?.remove(&user) else { return Ok(()) };
+    let at = clock::now_naive();
+    for topic in people::in_sight_of(conn, user, IN_SIGHT_MAX)? {
+        let body = EventBody::People(PeopleEvent::PersonChanged { user: person.clone() });
+        events.push(Event { topic, seq: None, at, body });
+    }
+    Ok(())
+}
+
+/// Checks what the database does not about a change of one's profile.
+///
+/// # Errors
+/// `bad_request` naming the field and the rule.
+pub fn check(change: &ProfileChange) -> Result<(), Refusal> {
     fits("data.status_message", change.status_message.as_deref(), MAX_STATUS_CHARS)?;
     fits("data.bio", change.bio.as_deref(), MAX_BIO_CHARS)?;
     fits("data.country", change.country.as_deref(), MAX_PLACE_CHARS)?;
@@ -154,7 +194,11 @@ fn change_settings(
     keep_settings(conn, who, &new)
 }
 
-fn check_settings(change: &SettingsChange) -> Result<(), Refusal> {
+/// Checks what the database does not about a change of one's client settings.
+///
+/// # Errors
+/// `bad_request` naming the field and the rule.
+pub fn check_settings(change: &SettingsChange) -> Result<(), Refusal> {
     let one_of = |text: &Option<String>, words: &[&str]| {
         text.as_deref().is_none_or(|text| words.contains(&text))
     };

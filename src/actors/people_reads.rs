@@ -18,6 +18,7 @@ use crate::models::user::{self, User};
 use crate::protocol::command::people::{ContactList, PeopleCommand};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::TopicKind;
+use crate::protocol::views::PersonView;
 use crate::protocol::views::people::{
     ClientSettingsView, ContactPage, OwnProfile, PersonCard, ProfileView, SeenView,
 };
@@ -98,7 +99,7 @@ pub fn show(
     let is_online = online.among(conn, &[person])?.contains(&person);
     let told = |text: &str| (shown.details && !text.is_empty()).then(|| text.to_owned());
     Ok(ProfileView {
-        person: user::person(&account),
+        person: bare(&account),
         avatar: profile.avatar.clone().filter(|_| shown.photo),
         status_message: profile.status_message.clone(),
         bio: profile.bio.clone(),
@@ -113,6 +114,11 @@ pub fn show(
     })
 }
 
+/// A person without their picture, for views that say for themselves where it is.
+fn bare(account: &User) -> PersonView {
+    PersonView { avatar: None, ..user::person(account) }
+}
+
 /// One's own profile.
 ///
 /// # Errors
@@ -125,7 +131,7 @@ pub fn own(conn: &mut DbConn, user: UserId) -> Result<OwnProfile, Fault> {
 /// An account and its profile as their owner sees them.
 pub fn own_view(account: &User, profile: Profile) -> OwnProfile {
     OwnProfile {
-        person: user::person(account),
+        person: bare(account),
         privacy: profile.privacy(),
         avatar: profile.avatar,
         status_message: profile.status_message,
@@ -217,7 +223,7 @@ pub fn cards(
         let profile = profiles.get(&account.id)?;
         let shown = shown(who, standings.get(&account.id)?, profile);
         Some(PersonCard {
-            person: user::person(account),
+            person: bare(account),
             avatar: profile.avatar.clone().filter(|_| shown.photo),
             status_message: profile.status_message.clone(),
             is_online: shown.seen.then(|| here.contains(&account.id)),

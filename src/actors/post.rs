@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 
 use crate::actors::attachments;
 use crate::actors::authorize::{self, Admission};
+use crate::actors::faces;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, answer, person};
@@ -194,9 +195,12 @@ impl PostJob {
             if let Err(refusal) = slow_mode::waited(last, conversation.slow_mode_s, now) {
                 return Ok(Err(refusal));
             }
+        }
+        let flood = self.house.throttles.flood(self.who.user, conversation.id);
+        if flood.is_ok() {
             admitted.last = Some(now);
         }
-        Ok(self.house.throttles.flood(self.who.user, conversation.id))
+        Ok(flood)
     }
 
     /// A repeat of what is stored gets its first answer, however soon it comes.
@@ -336,6 +340,7 @@ fn run_posts(conn: &mut DbConn, posts: &mut [&mut PostJob]) -> Result<(), StoreE
             Err(Fault::Store(fault)) => return Err(fault),
         }
     }
+    faces::renew(conn, &mut rows)?;
     let mut stored = message::post_many(conn, &rows)?;
     for (index, stored) in accepted.iter().zip(&mut stored) {
         attachments::attach(conn, &posts[*index].send, stored)?;

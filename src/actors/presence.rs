@@ -166,6 +166,7 @@ mod tests {
             id: UserId(id),
             username: format!("u{id}"),
             display_name: String::new(),
+            avatar: None,
             profile: None,
         }
     }

@@ -15,6 +15,7 @@ use crate::actors::older_commands;
 use crate::actors::replay::Delta;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
+use crate::ids::UserId;
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::notification::Which;
@@ -22,8 +23,8 @@ use crate::models::store::DbConn;
 use crate::models::{journal, membership as rows, receipt, unread};
 use crate::protocol::command::ReadMark;
 use crate::protocol::command::talk::{DeliveredMark, ReceiptsShare};
-use crate::protocol::event::EventBody;
 use crate::protocol::event::talk::TalkEvent;
+use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 use crate::protocol::views::talk::ReceiptSharing;
@@ -37,7 +38,14 @@ fn check_seq(conn: &mut DbConn, conversation: &Conversation, seq: i64) -> Result
 }
 
 /// Whether the members of a conversation are told of each other's marks.
-fn are_told(conn: &mut DbConn, found: &Conversation, house: &House) -> Result<bool, StoreError> {
+///
+/// # Errors
+/// When the database failed.
+pub fn are_told(
+    conn: &mut DbConn,
+    found: &Conversation,
+    house: &House,
+) -> Result<bool, StoreError> {
     rows::is_at_most(conn, found.id, house.settings.receipts_members)
 }
 
@@ -95,18 +103,33 @@ pub fn mark_delivered(
     let (admission, _grant) = admit_for(conn, who, topic, Action::MarkDelivered)?;
     let conversation = admission.conversation()?;
     check_seq(conn, conversation, mark.seq)?;
-    let seq = mark.seq;
-    if !rows::mark_delivered(conn, conversation.id, who.user, seq)? {
-        let kept = admission.membership.as_ref().map_or(0, |row| row.delivered_seq);
-        return Ok(Effect::quiet(&Noted { seq: kept }));
+    let kept = admission.membership.as_ref().map_or(0, |row| row.delivered_seq);
+    let events = reached(conn, conversation, who.user, mark.seq, house)?;
+    Ok(Effect { events, ..Effect::quiet(&Noted { seq: kept.max(mark.seq) }) })
+}
+
+/// Everything up to a position has reached a device of a member: what to tell of it, nothing when
+/// it had before.
+///
+/// # Errors
+/// When the database failed.
+pub fn reached(
+    conn: &mut DbConn,
+    conversation: &Conversation,
+    user: UserId,
+    seq: i64,
+    house: &House,
+) -> Result<Vec<Event>, StoreError> {
+    if !rows::mark_delivered(conn, conversation.id, user, seq)?
+        || !are_told(conn, conversation, house)?
+    {
+        return Ok(Vec::new());
     }
-    if !are_told(conn, conversation, house)? {
-        return Ok(Effect::quiet(&Noted { seq }));
-    }
-    let body = EventBody::Talk(TalkEvent::DeliveredMarked { user: who.user, seq });
+    let body = EventBody::Talk(TalkEvent::DeliveredMarked { user, seq });
     let delta = Delta { seq: Some(seq), ..Delta::default() };
-    let event = note(conn, conversation, who.user, None, Some(&delta), body)?;
-    Ok(Effect::with_event(&Noted { seq }, event))
+    let event = note(conn, conversation, user, None, Some(&delta), body)?;
+    let older = older_commands::delivered_to(conn, conversation, user, seq)?;
+    Ok([event].into_iter().chain(older).collect())
 }
 
 /// `receipts.share`: whether one sends read receipts, and so sees those of others.

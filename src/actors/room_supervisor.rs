@@ -7,7 +7,8 @@ use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actors::authorize::require;
 use crate::actors::call_desk;
-use crate::actors::chat_commands::CommandJob;
+use crate::actors::chat_commands::Asked;
+use crate::actors::effect_job::EffectJob;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, done, person};
 use crate::actors::older_commands;
@@ -16,6 +17,7 @@ use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::policy::Action;
 use crate::ids::UserId;
+use crate::models::store::DbConn;
 use crate::protocol::command::older::OlderCommand;
 use crate::protocol::command::{Command, MessageSend, TopicPublish};
 use crate::protocol::event::EventBody;
@@ -110,8 +112,9 @@ impl Handler<Perform> for RoomSupervisor {
             }
             command => {
                 let Perform { who, topic, reply, .. } = perform;
-                let job = CommandJob::new(who, topic, command, Arc::clone(&house), reply);
-                house.lane.submit(Box::new(job));
+                let asked = Asked { who, topic, command, house: Arc::clone(&house) };
+                let work = move |conn: &mut DbConn| asked.perform_once(conn);
+                house.lane.submit(Box::new(EffectJob::new(reply, work)));
             }
         }
     }

@@ -74,6 +74,7 @@ pub enum Scenario {
     switchboard bench fanout --conns 5000 --json\n  \
     switchboard bench ingest --with db-readers=2\n  \
     switchboard bench reads --messages 100000 --rounds 1\n  \
+    switchboard bench search --library postgres://bench@localhost/bench\n  \
     switchboard bench prepare --dir /var/tmp/ground --port 9100"
 )]
 pub struct BenchArgs {
@@ -115,7 +116,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value = "1000000",
           value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub messages: u64,
-    /// The database of `search` [default: a SQLite file below --dir, which stays]
+    /// The database of `search` [default: --database-url, else a SQLite file below --dir, which
+    /// stays]
     #[arg(long, value_name = "URL")]
     pub library: Option<String>,
     /// The port of the command line that `prepare` prints
@@ -136,11 +138,13 @@ pub struct Load {
     pub seconds: Duration,
 }
 
-/// Measures, and prints figures to stdout.
+/// Measures, and prints figures to stdout. `database`: where searches are measured when the words
+/// of `bench` themselves do not say.
 ///
 /// # Errors
 /// A sentence when a server cannot be started or a connection is lost.
-pub fn run(args: BenchArgs) -> Result<(), String> {
+pub fn run(mut args: BenchArgs, database: Option<&str>) -> Result<(), String> {
+    args.library = args.library.or_else(|| database.map(str::to_owned));
     if args.scenario == Scenario::Prepare {
         return prepare(&args);
     }

@@ -1,5 +1,6 @@
 //! `import-django`: brings people, conversations and messages over from a Django database.
 
+pub mod extras;
 pub mod mapping;
 pub mod messages;
 pub mod people;
@@ -11,6 +12,7 @@ pub mod talk;
 use std::path::PathBuf;
 
 use crate::commands::failure::Failure;
+use crate::commands::import_django::extras::Shelf;
 use crate::commands::import_django::mapping::Mapping;
 use crate::commands::import_django::people::People;
 use crate::commands::import_django::report::Report;
@@ -26,11 +28,11 @@ use crate::models::store::{DbConn, transaction};
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_long_help = "Reads auth_user or the project's own user table, groups, SimpleJWT's \
-    blacklist and, as the mapping file says, tables of conversations, members and messages; \
-    docs/FROM-DJANGO-CHANNELS.md explains mapping files. The Django database is only read. Doing \
-    it again brings over what is new. Every row that is not brought over is told on stderr, with \
-    why.\n\n--dry-run writes all in one transaction and takes it back: stop the server first, or \
-    name a copy of its database.\n\nExamples:\n  \
+    blacklist and, as the mapping file says, tables of conversations, members, messages, \
+    reactions and files; docs/FROM-DJANGO-CHANNELS.md explains mapping files. The Django database \
+    is only read. Doing it again brings over what is new. Every row that is not brought over is \
+    told on stderr, with why.\n\n--dry-run writes all in one transaction and takes it back: stop \
+    the server first, or name a copy of its database.\n\nExamples:\n  \
     switchboard import-django --database sqlite:///srv/site/db.sqlite3 --dry-run\n  \
     switchboard import-django --database postgres://site@host/site --mapping site.toml"
 )]
@@ -41,6 +43,9 @@ pub struct ImportDjango {
     /// What its tables and columns mean, as TOML
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
+    /// The folder that the paths of uploaded files begin in (Django's MEDIA_ROOT)
+    #[arg(long, value_name = "FOLDER")]
+    pub media: Option<PathBuf>,
     /// List what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -52,6 +57,8 @@ pub struct Import<'a> {
     pub tables: &'a Tables,
     pub mapping: &'a Mapping,
     pub report: Report,
+    /// Where files come from and go to, when that is known.
+    shelf: Option<&'a Shelf>,
 }
 
 /// Imports what is new, and says what it did.
@@ -65,7 +72,10 @@ pub fn run(wish: &ImportDjango, config: &Config) -> Result<(), Failure> {
     let store = local::open_ready(config)?;
     let mut conn = store.writer()?;
     let report = Report::new(wish.dry_run);
-    let mut import = Import { from: &mut from, tables: &tables, mapping: &mapping, report };
+    let media = wish.media.as_deref();
+    let shelf = media.map(|media| Shelf::open(media, config, wish.dry_run)).transpose()?;
+    let shelf = shelf.as_ref();
+    let mut import = Import { from: &mut from, tables: &tables, mapping: &mapping, report, shelf };
     if wish.dry_run {
         let mut outcome = Ok(());
         // Whatever this answers, the transaction is taken back.

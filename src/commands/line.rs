@@ -102,6 +102,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A setting as a flag of the command line names it.
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        self.flags.get(name).map(String::as_str)
+    }
+
     /// Reads and checks all settings.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ fn run(line: Line, start_logger: impl Fn(LogFormat)) -> Result<(), Failure> {
             start_logger(LogFormat::Human);
             send::run(&send, &settings)
         }
-        Verb::Bench(wish) => bench::run(wish).map_err(Failure),
+        Verb::Bench(wish) => bench::run(wish, settings.flag("database_url")).map_err(Failure),
         verb => with_settings(verb, &settings, start_logger),
     }
 }
@@ -63,6 +63,6 @@ fn with_settings(
         Verb::Token(token) => token::run(&token, &config),
         Verb::Tail(tail) => tail::run(&tail, settings),
         Verb::Send(send) => send::run(&send, settings),
-        Verb::Bench(wish) => bench::run(wish).map_err(Failure),
+        Verb::Bench(wish) => bench::run(wish, settings.flag("database_url")).map_err(Failure),
     }
 }

@@ -5,6 +5,9 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::actors::chat_commands::Effect;
+use crate::actors::effect_job;
+use crate::actors::people_commands;
 use crate::auth::password;
 use crate::clock;
 use crate::http::cookies;
@@ -20,6 +23,7 @@ use crate::http::sign_in::{self, Checked, SignedIn};
 use crate::http::state::State;
 use crate::ids::UserId;
 use crate::layer::contract::Whom;
+use crate::models::store::DbConn;
 use crate::models::user::{self, NewUser, ProfileChange, User};
 use crate::protocol::command::read_json;
 use crate::protocol::refusal::Refusal;
@@ -308,16 +312,33 @@ pub async fn change(
 /// # Errors
 /// A refusal that names the field; `conflict` when another has it.
 pub async fn apply(state: &State, id: UserId, change: ProfileChange) -> Result<User, Refusal> {
+    check(&change)?;
+    let is_renamed = change.display_name.is_some();
+    let write =
+        move |conn: &mut _| user::change_profile(conn, id, change.clone()).map_err(profile::clash);
+    let changed = state.house.lane.write(write).await?;
+    if is_renamed {
+        let tell = move |conn: &mut DbConn| {
+            let mut effect = Effect::quiet(&());
+            people_commands::tell_of(conn, id, &mut effect.events)?;
+            Ok(effect)
+        };
+        effect_job::write(&state.house, tell).await?;
+    }
+    // The next request finds the new name; what is open keeps the old one until it comes again.
+    state.house.authenticator.forget(Whom::User(id));
+    Ok(changed)
+}
+
+/// Checks what the database does not about a change of an account.
+///
+/// # Errors
+/// A refusal that names the field.
+pub fn check(change: &ProfileChange) -> Result<(), Refusal> {
     let names = [("display_name", &change.display_name), ("first_name", &change.first_name)];
     for (field, text) in names.into_iter().chain([("last_name", &change.last_name)]) {
         profile::check_name(field, text.as_deref().unwrap_or_default())?;
     }
     profile::check_email(change.email.as_deref().unwrap_or_default())?;
-    profile::check_phone(change.phone.as_ref().and_then(Option::as_deref).unwrap_or_default())?;
-    let write =
-        move |conn: &mut _| user::change_profile(conn, id, change.clone()).map_err(profile::clash);
-    let changed = state.house.lane.write(write).await?;
-    // The next request finds the new name; what is open keeps the old one until it comes again.
-    state.house.authenticator.forget(Whom::User(id));
-    Ok(changed)
+    profile::check_phone(change.phone.as_ref().and_then(Option::as_deref).unwrap_or_default())
 }

@@ -36,6 +36,8 @@ pub struct ContactBody {
     /// At most 100 characters; empty for none.
     nickname: Option<String>,
     is_favorite: Option<bool>,
+    /// Whether they are shut out.
+    is_blocked: Option<bool>,
 }
 
 /// Lists one's contacts and whom one has blocked, by when they were noted.
@@ -83,8 +85,8 @@ pub async fn change(
     Body(body): Body<ContactBody>,
 ) -> Answered<HttpResponse> {
     let user = path_id("user", &user)?;
-    let ContactBody { nickname, is_favorite } = body;
-    let change = ContactChange { user, nickname, is_favorite };
+    let ContactBody { nickname, is_favorite, is_blocked } = body;
+    let change = ContactChange { user, nickname, is_favorite, is_blocked };
     ask(&state, &who, PeopleCommand::ContactChange(change), StatusCode::OK).await
 }
 

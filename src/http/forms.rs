@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use actix_multipart::{Field, Multipart};
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_TYPE;
 use futures_util::TryStreamExt;
 
+use crate::http::drf;
 use crate::http::intake::{Wish, discard};
 use crate::http::state::State;
 use crate::models::attachment::AttachmentRow;
@@ -26,8 +26,7 @@ pub struct Form {
 
 /// Whether a request brings a form of several parts.
 pub fn is_form(request: &HttpRequest) -> bool {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.trim_start().starts_with("multipart/form-data"))
+    drf::media_type(request) == "multipart/form-data"
 }
 
 /// Reads a form; at most `files_max` files are taken as `wish` says, each under its own name.
@@ -107,4 +106,23 @@ async fn drain(mut field: Field) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_known_by_its_media_type_in_any_case() {
+        let is_form_of = |kind: &str| {
+            let request = TestRequest::default().insert_header(("Content-Type", kind));
+            is_form(&request.to_http_request())
+        };
+        assert!(is_form_of("multipart/form-data; boundary=x"));
+        assert!(is_form_of("Multipart/Form-Data; boundary=x"));
+        assert!(!is_form_of("multipart/form-data-of-mine; boundary=x"));
+        assert!(!is_form_of("application/json"));
+    }
 }

@@ -3,6 +3,8 @@
 //! The work goes on in a task of its own, fed by the request: a client that goes away ends the feed
 //! and not the work, which then cleans up or keeps what is of use.
 
+pub mod fed;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +13,21 @@ use actix_web::rt;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use log::{error, warn};
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
-use crate::auth::secret;
 use crate::clock;
 use crate::config::Config;
 use crate::http::file_names::{file_name, new_key};
+use crate::http::intake::fed::{Content, Fed, Feed};
 use crate::ids::{AttachmentId, UserId};
 use crate::models::attachment::{self, Arrived, AttachmentRow, NewAttachment};
 use crate::models::store::DbConn;
 use crate::objects::sniff;
-use crate::objects::store::{ObjectError, Objects, Writing};
-use crate::objects::thumbnail::{self, Picture};
+use crate::objects::store::{ObjectError, Objects};
+use crate::objects::thumbnail::{self, Picture, Small};
 use crate::protocol::refusal::{Code, Refusal};
 
 /// Pieces of a body that may wait for the disk.
@@ -45,7 +46,9 @@ pub struct Intake {
     pub waiting_bytes: i64,
     types: Arc<[String]>,
     stall: Duration,
-    max_pixels: u64,
+    pub max_pixels: u64,
+    /// Largest picture of a person or a conversation.
+    pub avatar_bytes: u64,
 }
 
 /// A file somebody wants to upload.
@@ -62,40 +65,8 @@ pub struct Wish {
     pub max_bytes: u64,
     /// Types taken beside what the settings allow; empty is all of them.
     pub types: &'static [&'static str],
-}
-
-/// What a body brought.
-pub struct Brought {
-    pub size: u64,
-    pub sha256: String,
-    /// Its first bytes.
-    pub head: Vec<u8>,
-    /// Whether the client said all it had to say.
-    pub is_whole: bool,
-    writing: Writing,
-}
-
-impl Brought {
-    /// Makes the object be there.
-    ///
-    /// # Errors
-    /// `unavailable` or `internal` when it cannot.
-    pub async fn keep(self) -> Result<(), Refusal> {
-        self.writing.finish().await.map_err(broken)
-    }
-
-    /// Gives it up.
-    pub async fn drop_it(self) {
-        if let Err(fault) = self.writing.abort().await {
-            warn!("the beginning of an upload was not removed cause={fault}");
-        }
-    }
-}
-
-/// What happens to a body on its way.
-enum Feed {
-    Bytes(Bytes),
-    End,
+    /// Of which pictures a small copy is made.
+    pub small: Small,
 }
 
 /// What a client is told when the store fails; the cause is for the log.
@@ -130,6 +101,7 @@ impl Intake {
             types: config.attachment_types.clone().into(),
             stall: config.upload_stall,
             max_pixels: config.picture_max_pixels as u64,
+            avatar_bytes: config.avatar_max_size as u64,
         }
     }
 
@@ -230,21 +202,21 @@ impl Intake {
     ) -> Result<AttachmentRow, Refusal> {
         let check = |head: &[u8]| self.check_type(sniff::content_type(head), wish.types);
         let brought = fed.swallow(&house.objects, &row.object_key, check).await?;
-        let wanted = wish.sha256.as_ref().is_none_or(|wanted| *wanted == brought.sha256);
-        let refusal = if !brought.is_whole || brought.size == 0 {
+        let content = brought.content.clone();
+        let wanted = wish.sha256.as_ref().is_none_or(|wanted| *wanted == content.sha256);
+        let refusal = if !brought.is_whole || content.size == 0 {
             Some(Refusal::field("body", "a whole file of at least one byte"))
         } else if !wanted {
             Some(Refusal::field("sha256", "the checksum of what arrived"))
         } else {
-            check(&brought.head).err()
+            check(&content.head).err()
         };
         if let Some(refusal) = refusal {
             brought.drop_it().await;
             return Err(refusal);
         }
-        let (size, sha256, head) = (brought.size, brought.sha256.clone(), brought.head.clone());
         brought.keep().await?;
-        self.conclude(house, &row, size, sha256, &head).await
+        self.conclude(house, &row, content, wish.small).await
     }
 
     /// A body's bytes into the feed, until it ends, is too large or brings nothing for too long.
@@ -290,7 +262,7 @@ impl Intake {
         F: Future<Output = Result<T, Refusal>> + 'static,
     {
         let (feed, fed) = mpsc::channel(FEED);
-        let working = rt::spawn(async move { work(Fed(fed)).await });
+        let working = rt::spawn(async move { work(Fed::new(fed)).await });
         let pumped = self.pump(body, feed, limit).await;
         (pumped, working.await.unwrap_or_else(|_| Err(Refusal::internal())))
     }
@@ -303,13 +275,13 @@ impl Intake {
         &self,
         house: &Arc<House>,
         row: &AttachmentRow,
-        size: u64,
-        sha256: String,
-        head: &[u8],
+        content: Content,
+        small: Small,
     ) -> Result<AttachmentRow, Refusal> {
-        let content_type = sniff::content_type(head).to_owned();
+        let Content { size, sha256, head } = content;
+        let content_type = sniff::content_type(&head).to_owned();
         let picture = match sniff::is_picture(&content_type) {
-            true => self.look(&house.objects, &row.object_key).await?,
+            true => self.look(&house.objects, &row.object_key, small).await?,
             false => None,
         };
         let side = |side: u32| i32::try_from(side).ok();
@@ -337,64 +309,25 @@ impl Intake {
     }
 
     /// Decoding takes processor and memory: a few at a time, off the workers.
-    async fn look(&self, objects: &Objects, key: &str) -> Result<Option<Picture>, Refusal> {
+    async fn look(
+        &self,
+        objects: &Objects,
+        key: &str,
+        small: Small,
+    ) -> Result<Option<Picture>, Refusal> {
         let painter = Arc::clone(&self.painters).acquire_owned().await;
         let painter = painter.map_err(|_| Refusal::unavailable(BUSY_RETRY_MS))?;
         let file = objects.file(key).await.map_err(broken)?;
         let max_pixels = self.max_pixels;
         let looking = tokio::task::spawn_blocking(move || {
             let _painter = painter;
-            thumbnail::look(file, max_pixels)
+            thumbnail::look(file, max_pixels, small)
         });
         // A decoder that panics has found a picture that is none.
         Ok(looking.await.unwrap_or_else(|fault| {
             error!("a picture could not be looked at cause={fault}");
             None
         }))
-    }
-}
-
-/// The receiving end of a body.
-pub struct Fed(Receiver<Feed>);
-
-impl Fed {
-    /// Writes the body into a new object, which is not there before it is kept. `check` sees the
-    /// first bytes once there are enough.
-    ///
-    /// # Errors
-    /// When it cannot be written, or `check` refuses; then nothing is left of it.
-    pub async fn swallow(
-        mut self,
-        objects: &Objects,
-        key: &str,
-        check: impl Fn(&[u8]) -> Result<(), Refusal>,
-    ) -> Result<Brought, Refusal> {
-        let mut writing = objects.begin(key).await.map_err(broken)?;
-        let (mut hash, mut size, mut head) = (Sha256::new(), 0_u64, Vec::new());
-        let is_whole = loop {
-            let bytes = match self.0.recv().await {
-                Some(Feed::Bytes(bytes)) => bytes,
-                Some(Feed::End) => break true,
-                None => break false,
-            };
-            hash.update(&bytes);
-            size += bytes.len() as u64;
-            let missing = sniff::HEAD_BYTES - head.len();
-            if missing > 0 {
-                head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
-                if head.len() == sniff::HEAD_BYTES
-                    && let Err(refusal) = check(&head)
-                {
-                    drop(writing.abort().await);
-                    return Err(refusal);
-                }
-            }
-            if let Err(fault) = writing.write(bytes).await {
-                drop(writing.abort().await);
-                return Err(broken(fault));
-            }
-        };
-        Ok(Brought { size, sha256: secret::hex(&hash.finalize()), head, is_whole, writing })
     }
 }
 

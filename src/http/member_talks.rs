@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use crate::actors::chat_commands::Effect;
 use crate::actors::chat_reads;
+use crate::actors::effect_job;
 use crate::actors::lane::Fault;
+use crate::actors::receipt_commands;
 use crate::http::error::Answered;
 use crate::http::extract::{Body, Caller, Query};
 use crate::http::rest::{in_body_words, number};
@@ -17,7 +20,7 @@ use crate::http::state::State;
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::models::store::DbConn;
 use crate::models::user::User;
-use crate::models::{membership, message, user};
+use crate::models::{conversation, membership, message, user};
 use crate::protocol::command::{Command, ConversationCreate, MessageSend, read_json};
 use crate::protocol::opaque;
 use crate::protocol::refusal::Refusal;
@@ -301,8 +304,27 @@ pub async fn send(
     let topic = Topic::conversation(talk);
     let is_delivered =
         other.is_some_and(|other| state.house.presence.lock().is_listening(&topic, other));
+    if let Some(other) = other.filter(|_| is_delivered) {
+        reaches(&state, talk, other, view.seq).await?;
+    }
     let arrival = Arrival { is_delivered, is_read: false };
     Ok(HttpResponse::build(StatusCode::CREATED).json(written(&view, &people, arrival)))
+}
+
+/// What was sent has reached a socket of the other. Their client does not say so by itself.
+async fn reaches(
+    state: &State,
+    talk: ConversationId,
+    other: UserId,
+    seq: i64,
+) -> Result<(), Refusal> {
+    let house = std::sync::Arc::clone(&state.house);
+    let mark = move |conn: &mut DbConn| {
+        let home = conversation::by_id(conn, talk)?.ok_or_else(Refusal::not_found)?;
+        let events = receipt_commands::reached(conn, &home, other, seq, &house)?;
+        Ok(Effect { events, ..Effect::quiet(&()) })
+    };
+    effect_job::write(&state.house, mark).await.map(|_| ())
 }
 
 /// Registers these routes.

@@ -45,6 +45,7 @@ pub mod passwords;
 pub mod paths;
 pub mod peer;
 pub mod people;
+pub mod pictures;
 pub mod profile;
 pub mod profiles;
 pub mod ranges;

@@ -16,7 +16,7 @@ use crate::http::error::ErrorBody;
 use crate::http::routes::{Access, routes};
 use crate::http::{
     accounts, calls, chat, contacts, departure, diagnostics, dispatch, invites, members, messages,
-    passwords, people, profiles, reports, search, sessions, talk,
+    passwords, people, pictures, profiles, reports, search, sessions, talk,
 };
 use crate::http::{dashboard, member_talks, monitoring, notifications, service_tokens};
 use crate::protocol::refusal::{Code, Refusal};
@@ -83,6 +83,7 @@ const PARTS: &[fn() -> utoipa::openapi::OpenApi] = &[
     talk::Described::openapi,
     invites::Described::openapi,
     profiles::Description::openapi,
+    pictures::Description::openapi,
     contacts::Description::openapi,
     search::Description::openapi,
     calls::Description::openapi,

@@ -5,8 +5,8 @@ use actix_web::web;
 use crate::http::state::State;
 use crate::http::{
     accounts, calls, chat, classroom, contacts, departure, diagnostics, dispatch, invites, lobby,
-    members, messages, messenger, middleware, openapi, operations, pages, profiles, reports,
-    search, sessions, talk, tokens, upgrade,
+    members, messages, messenger, middleware, openapi, operations, pages, pictures, profiles,
+    reports, search, sessions, talk, tokens, upgrade,
 };
 use crate::http::{
     dashboard, member_talks, monitoring, notifications, request_form, service_tokens,
@@ -50,6 +50,7 @@ pub const ROUTES: &[&[Route]] = &[
     TALK,
     FILES,
     PEOPLE,
+    pictures::ROUTES,
     NOTIFICATIONS,
     FIGURES,
     LOBBY,
@@ -303,6 +304,7 @@ fn register(cfg: &mut web::ServiceConfig, has_echo: bool, has_lobby: bool) {
     sessions::configure(cfg);
     tokens::configure(cfg);
     profiles::configure(cfg);
+    pictures::configure(cfg);
     contacts::configure(cfg);
     calls::configure(cfg);
     reports::configure(cfg);

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::actors::looks;
 use crate::http::error::Answered;
@@ -54,19 +54,41 @@ pub struct ForwardedMessage {
     topic: String,
 }
 
-type OfMessage = web::Path<(String, String)>;
+/// One message of a conversation.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OfMessage {
+    /// An id or a room name.
+    key: String,
+    /// The message.
+    id: String,
+}
 
-fn message(path: &OfMessage) -> Answered<(Topic, MessageId)> {
-    Ok((chat_topic(&path.0)?, path_id("id", &path.1)?))
+impl OfMessage {
+    fn read(&self) -> Answered<(Topic, MessageId)> {
+        Ok((chat_topic(&self.key)?, path_id("id", &self.id)?))
+    }
+}
+
+/// One emoji under a message.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OfReaction {
+    /// An id or a room name.
+    key: String,
+    /// The message.
+    id: String,
+    /// One emoji, percent-encoded.
+    emoji: String,
 }
 
 async fn react(
     state: &State,
     who: &Caller,
-    path: web::Path<(String, String, String)>,
+    path: web::Path<OfReaction>,
     on: bool,
 ) -> Answered<HttpResponse> {
-    let (key, id, emoji) = path.into_inner();
+    let OfReaction { key, id, emoji } = path.into_inner();
     let (topic, id) = (chat_topic(&key)?, path_id("id", &id)?);
     let wish = TalkCommand::React(MessageReact { id, emoji, on, client_id: None });
     perform(state, who, Some(topic), wish.into(), StatusCode::OK).await
@@ -74,52 +96,35 @@ async fn react(
 
 /// Puts an emoji under a message.
 #[utoipa::path(put, path = "/api/v1/conversations/{key}/messages/{id}/reactions/{emoji}",
-    tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-        ("emoji" = String, Path, description = "one emoji, percent-encoded"),
-    ),
-    responses((status = 200, body = Changed)))]
+    tag = "messages", params(OfReaction), responses((status = 200, body = Changed)))]
 pub async fn add_reaction(
     state: web::Data<State>,
     who: Caller,
-    path: web::Path<(String, String, String)>,
+    path: web::Path<OfReaction>,
 ) -> Answered<HttpResponse> {
     react(&state, &who, path, true).await
 }
 
 /// Takes one's emoji away from a message.
 #[utoipa::path(delete, path = "/api/v1/conversations/{key}/messages/{id}/reactions/{emoji}",
-    tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-        ("emoji" = String, Path, description = "one emoji, percent-encoded"),
-    ),
-    responses((status = 200, body = Changed)))]
+    tag = "messages", params(OfReaction), responses((status = 200, body = Changed)))]
 pub async fn remove_reaction(
     state: web::Data<State>,
     who: Caller,
-    path: web::Path<(String, String, String)>,
+    path: web::Path<OfReaction>,
 ) -> Answered<HttpResponse> {
     react(&state, &who, path, false).await
 }
 
 /// Lists everyone who reacted to a message, in the order they came.
 #[utoipa::path(get, path = "/api/v1/conversations/{key}/messages/{id}/reactions",
-    tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-    ),
-    responses((status = 200, body = ReactorList)))]
+    tag = "messages", params(OfMessage), responses((status = 200, body = ReactorList)))]
 pub async fn list_reactions(
     state: web::Data<State>,
     who: Caller,
-    path: OfMessage,
+    path: web::Path<OfMessage>,
 ) -> Answered<web::Json<ReactorList>> {
-    let (topic, id) = message(&path)?;
+    let (topic, id) = path.read()?;
     let read = state.house.lane.read(move |conn| looks::reactions(conn, &who, &topic, id));
     Ok(web::Json(read.await.map_err(in_body_words)?))
 }
@@ -130,33 +135,29 @@ async fn set_pin(
     path: &OfMessage,
     on: bool,
 ) -> Answered<HttpResponse> {
-    let (topic, id) = message(path)?;
+    let (topic, id) = path.read()?;
     let wish = TalkCommand::Pin(MessagePin { id, on, client_id: None });
     perform(state, who, Some(topic), wish.into(), StatusCode::OK).await
 }
 
 /// Pins a message.
 #[utoipa::path(put, path = "/api/v1/conversations/{key}/messages/{id}/pin", tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-    ),
-    responses((status = 200, body = Changed)))]
-pub async fn pin(state: web::Data<State>, who: Caller, path: OfMessage) -> Answered<HttpResponse> {
+    params(OfMessage), responses((status = 200, body = Changed)))]
+pub async fn pin(
+    state: web::Data<State>,
+    who: Caller,
+    path: web::Path<OfMessage>,
+) -> Answered<HttpResponse> {
     set_pin(&state, &who, &path, true).await
 }
 
 /// Unpins a message.
 #[utoipa::path(delete, path = "/api/v1/conversations/{key}/messages/{id}/pin", tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-    ),
-    responses((status = 200, body = Changed)))]
+    params(OfMessage), responses((status = 200, body = Changed)))]
 pub async fn unpin(
     state: web::Data<State>,
     who: Caller,
-    path: OfMessage,
+    path: web::Path<OfMessage>,
 ) -> Answered<HttpResponse> {
     set_pin(&state, &who, &path, false).await
 }
@@ -177,21 +178,17 @@ pub async fn list_pins(
 
 /// Sends a message to another conversation, with its author's name.
 #[utoipa::path(post, path = "/api/v1/conversations/{key}/messages/{id}/forward", tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-        ("Idempotency-Key" = Option<String>, Header),
-    ),
+    params(OfMessage, ("Idempotency-Key" = Option<String>, Header)),
     request_body = ForwardWish,
     responses((status = 201, body = ForwardedMessage)))]
 pub async fn forward(
     state: web::Data<State>,
     who: Caller,
     request: HttpRequest,
-    path: OfMessage,
+    path: web::Path<OfMessage>,
     body: Body<ForwardWish>,
 ) -> Answered<HttpResponse> {
-    let (topic, id) = message(&path)?;
+    let (topic, id) = path.read()?;
     let Body(ForwardWish { to, client_id: given }) = body;
     let client_id = client_id(&request, given)?;
     let wish = TalkCommand::Forward(MessageForward { id, to, client_id });
@@ -200,34 +197,26 @@ pub async fn forward(
 
 /// Lists all that a message has said, oldest first.
 #[utoipa::path(get, path = "/api/v1/conversations/{key}/messages/{id}/versions", tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-    ),
-    responses((status = 200, body = VersionList)))]
+    params(OfMessage), responses((status = 200, body = VersionList)))]
 pub async fn list_versions(
     state: web::Data<State>,
     who: Caller,
-    path: OfMessage,
+    path: web::Path<OfMessage>,
 ) -> Answered<web::Json<VersionList>> {
-    let (topic, id) = message(&path)?;
+    let (topic, id) = path.read()?;
     let read = state.house.lane.read(move |conn| looks::versions(conn, &who, &topic, id));
     Ok(web::Json(read.await.map_err(in_body_words)?))
 }
 
 /// Says whom a message has reached, and who has read it.
 #[utoipa::path(get, path = "/api/v1/conversations/{key}/messages/{id}/receipts", tag = "messages",
-    params(
-        ("key" = String, Path, description = "an id or a room name"),
-        ("id" = String, Path, description = "the message"),
-    ),
-    responses((status = 200, body = Receipts)))]
+    params(OfMessage), responses((status = 200, body = Receipts)))]
 pub async fn show_receipts(
     state: web::Data<State>,
     who: Caller,
-    path: OfMessage,
+    path: web::Path<OfMessage>,
 ) -> Answered<web::Json<Receipts>> {
-    let (topic, id) = message(&path)?;
+    let (topic, id) = path.read()?;
     let read = state.house.lane.read(move |conn| looks::receipts(conn, &who, &topic, id));
     Ok(web::Json(read.await.map_err(in_body_words)?))
 }

@@ -17,14 +17,16 @@ use crate::clock;
 use crate::http::error::Answered;
 use crate::http::extract::{Body, Caller};
 use crate::http::file_names::check_sha256;
-use crate::http::intake::{Fed, Wish, broken, discard};
+use crate::http::intake::fed::{Content, Fed};
+use crate::http::intake::{Wish, broken, discard};
 use crate::http::rest::path_id;
 use crate::http::state::State;
 use crate::ids::{AttachmentId, PartId};
-use crate::models::attachment::AttachmentRow;
+use crate::models::attachment::{self, AttachmentRow};
 use crate::models::attachment_part::{self, PartRow};
 use crate::objects::sniff;
 use crate::objects::store::ObjectError;
+use crate::objects::thumbnail::Small;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::views::attachment::UploadView;
 
@@ -157,7 +159,7 @@ async fn take_part(
     });
     let part = begun.await?;
     let brought = match fed.swallow(&house.objects, &key, |_| Ok(())).await {
-        Ok(brought) if brought.size > 0 => brought,
+        Ok(brought) if brought.content.size > 0 => brought,
         Ok(empty) => {
             empty.drop_it().await;
             forget(house, part, &key).await?;
@@ -168,7 +170,7 @@ async fn take_part(
             return Err(refusal);
         }
     };
-    let size = i64::try_from(brought.size).unwrap_or(i64::MAX);
+    let size = i64::try_from(brought.content.size).unwrap_or(i64::MAX);
     let kept = brought.keep().await;
     let counted = match kept {
         Ok(()) => {
@@ -202,38 +204,62 @@ async fn forget(house: &House, part: PartId, key: &str) -> Result<(), Refusal> {
 async fn join(state: &State, row: AttachmentRow) -> Result<AttachmentRow, Refusal> {
     let id = row.id;
     let parts = state.house.lane.read(move |conn| Ok(attachment_part::whole(conn, id)?)).await?;
-    let Joined { size, sha256, head } = join_objects(&state.house, &row, &parts).await?;
-    if i64::try_from(size) != Ok(row.size_bytes) {
-        log::error!("pieces of an upload do not add up id={id} found={size}");
+    // While another request joins them, or after it has, pieces are missing: hands off.
+    let here = parts.iter().filter_map(|part| part.size_bytes).sum::<i64>();
+    if here != row.size_bytes {
+        return joined_elsewhere(state, id).await;
+    }
+    let content = match join_objects(&state.house, &row, &parts).await {
+        Err(refusal) if refusal.code == Code::NotFound => return joined_elsewhere(state, id).await,
+        joined => joined?,
+    };
+    if i64::try_from(content.size) != Ok(row.size_bytes) {
+        log::error!("pieces of an upload do not add up id={id} found={}", content.size);
         return Err(Refusal::internal());
     }
-    let wanted = row.sha256.as_ref().is_none_or(|wanted| *wanted == sha256);
+    let wanted = row.sha256.as_ref().is_none_or(|wanted| *wanted == content.sha256);
     let checked = match wanted {
-        true => state.intake.check_type(sniff::content_type(&head), &[]),
+        true => state.intake.check_type(sniff::content_type(&content.head), &[]),
         false => Err(Refusal::field("sha256", "the checksum of what arrived")),
     };
     if let Err(refusal) = checked {
         discard(&state.house, id).await;
         return Err(refusal);
     }
-    let ready = state.intake.conclude(&state.house, &row, size, sha256, &head).await?;
+    let ready = match state.intake.conclude(&state.house, &row, content, Small::OfLarge).await {
+        Err(refusal) if refusal.code == Code::NotFound => {
+            // It was given up meanwhile; what was joined since has no row to be found by.
+            for key in [&row.object_key, &row.thumbnail_key()] {
+                state.house.objects.remove(key).await.map_err(broken)?;
+            }
+            return Err(refusal);
+        }
+        ready => ready?,
+    };
     for part in parts {
         forget(&state.house, part.id, &part.object_key).await?;
     }
     Ok(ready)
 }
 
-struct Joined {
-    size: u64,
-    sha256: String,
-    head: Vec<u8>,
+/// The row of an upload that another request joins.
+///
+/// # Errors
+/// `conflict` while it is at it, `not_found` once the upload was given up.
+async fn joined_elsewhere(state: &State, id: AttachmentId) -> Result<AttachmentRow, Refusal> {
+    let found = state.house.lane.read(move |conn| Ok(attachment::by_id(conn, id)?)).await?;
+    match found.filter(|row| row.doomed_at.is_none()) {
+        None => Err(Refusal::not_found()),
+        Some(row) if row.is_ready() => Ok(row),
+        Some(_) => Err(Refusal::new(Code::Conflict, "another request joins the pieces")),
+    }
 }
 
 async fn join_objects(
     house: &House,
     row: &AttachmentRow,
     parts: &[PartRow],
-) -> Result<Joined, Refusal> {
+) -> Result<Content, Refusal> {
     let mut whole = Whole::default();
     if let [only] = parts {
         // A crash may have come after the renaming.
@@ -278,9 +304,9 @@ impl Whole {
         self.head.extend_from_slice(&piece[..piece.len().min(missing)]);
     }
 
-    fn told(self) -> Joined {
+    fn told(self) -> Content {
         let sha256 = secret::hex(&self.hash.finalize());
-        Joined { size: self.size, sha256, head: self.head }
+        Content { size: self.size, sha256, head: self.head }
     }
 }
 

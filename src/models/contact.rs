@@ -193,6 +193,26 @@ pub fn noted_about(
     Ok(rows.into_iter().map(|row| (row.owner_id, row)).collect())
 }
 
+/// Who of `owners` has blocked whom of `people`, in this order.
+///
+/// # Errors
+/// Those of the database.
+pub fn shut_out(
+    conn: &mut DbConn,
+    owners: &[UserId],
+    people: &[UserId],
+) -> Result<HashSet<(UserId, UserId)>, StoreError> {
+    if owners.is_empty() || people.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let blocks = contacts::table
+        .filter(contacts::owner_id.eq_any(owners).and(contacts::person_id.eq_any(people)))
+        .filter(contacts::is_blocked.eq(true));
+    let rows: Vec<(UserId, UserId)> =
+        blocks.select((contacts::owner_id, contacts::person_id)).load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
 /// Who of these people has blocked `person`, or is blocked by them: the answer is the same both
 /// ways.
 ///

@@ -64,6 +64,8 @@ pub struct Conversation {
     pub updated_at: NaiveDateTime,
     /// Seconds a member waits between two messages; 0 for none.
     pub slow_mode_s: i64,
+    /// Where its picture is.
+    pub avatar: Option<String>,
 }
 
 impl Conversation {
@@ -91,6 +93,7 @@ impl Conversation {
             description: self.description.clone(),
             owner: self.owner_id,
             is_public: self.is_public,
+            avatar: self.avatar.clone(),
             slow_mode_s: self.slow_mode_s,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -298,6 +301,21 @@ pub fn change(
     );
     diesel::update(conversations::table.find(id)).set(row).execute(conn)?;
     Ok(found)
+}
+
+/// Points a conversation at another picture, or at none, and returns it as it is now.
+///
+/// # Errors
+/// `Missing` when there is no such conversation.
+pub fn set_avatar(
+    conn: &mut DbConn,
+    id: ConversationId,
+    avatar: Option<&str>,
+    at: NaiveDateTime,
+) -> Result<Conversation, StoreError> {
+    let change = (conversations::avatar.eq(avatar), conversations::updated_at.eq(at));
+    diesel::update(conversations::table.find(id)).set(change).execute(conn)?;
+    by_id(conn, id)?.ok_or(StoreError::Missing)
 }
 
 /// Hands a conversation to another owner, or to nobody. Roles are the membership's.

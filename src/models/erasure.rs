@@ -7,10 +7,10 @@ use crate::ids::{ConversationId, MessageId, UserId};
 use crate::models::error::StoreError;
 use crate::models::membership::{self, MembershipRow};
 use crate::models::schema::{
-    connection_attempts as attempts, erasures, memberships, messages, topics, users,
+    attachments, connection_attempts as attempts, erasures, memberships, messages, topics, users,
 };
 use crate::models::store::{DbConn, on_engine};
-use crate::models::{report, user};
+use crate::models::{profile, report, user};
 use crate::protocol::topic::Topic;
 use crate::protocol::views::MemberRole;
 
@@ -163,6 +163,14 @@ pub fn finish(conn: &mut DbConn, erasure: &Erasure, at: NaiveDateTime) -> Result
     if erasure.removes_messages {
         report::forget_excerpts(conn, user)?;
     }
+    // What they had uploaded and not sent, and their picture, are for nobody any more.
+    let unsent = attachments::table
+        .filter(attachments::uploader_id.eq(user).and(attachments::message_id.is_null()))
+        .filter(
+            attachments::holder.is_null().or(attachments::holder.eq(profile::picture_holder(user))),
+        )
+        .filter(attachments::doomed_at.is_null());
+    diesel::update(unsent).set(attachments::doomed_at.eq(at)).execute(conn)?;
     let own = [Topic::Inbox(user).to_string(), Topic::Dashboard(user).to_string()];
     diesel::delete(topics::table.filter(topics::name.eq_any(own))).execute(conn)?;
     user::erase(conn, user)?;

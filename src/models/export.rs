@@ -2,15 +2,19 @@
 //!
 //! [`SECTIONS`] names every table that holds something of a person; a new one gets its row there.
 
+pub mod talk;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::clock;
-use crate::ids::{CallId, ContactId, ConversationId, MessageId, ReportId, UserId};
+use crate::ids::{CallId, ContactId, ConversationId, MessageId, ReportId, UnitId, UserId};
+use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::schema::{
-    api_tokens, call_participants, connection_attempts as attempts, logins, memberships, messages,
+    api_tokens, call_participants, connection_attempts as attempts, conversations, logins,
+    memberships, messages, shifts,
 };
 use crate::models::store::DbConn;
 use crate::models::{call, contact, message, report};
@@ -32,11 +36,17 @@ pub const SECTIONS: &[(&str, Read)] = &[
     ("contacts", contacts),
     ("memberships", own_memberships),
     ("messages", own_messages),
+    ("edited_messages", talk::edited_messages),
+    ("reactions", talk::own_reactions),
+    ("pins", talk::own_pins),
+    ("attachments", talk::own_files),
+    ("notifications", talk::own_notifications),
     ("calls", calls),
     ("reports", reports),
     ("sign_ins", sign_ins),
     ("api_tokens", tokens),
     ("connection_attempts", connection_attempts),
+    ("shifts", shifts),
 ];
 
 fn page<T: Serialize>(rows: &[T], place: impl Fn(&T) -> i64) -> Result<Rows, StoreError> {
@@ -55,33 +65,55 @@ fn contacts(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreEr
 #[derive(Serialize)]
 struct OwnMembership {
     conversation: ConversationId,
+    topic: String,
+    title: String,
     role: String,
     nickname: String,
     #[serde(with = "clock::stamp")]
     joined_at: NaiveDateTime,
+    #[serde(with = "clock::stamp_option")]
+    muted_until: Option<NaiveDateTime>,
     read_seq: i64,
+    #[serde(with = "clock::stamp_option")]
+    read_at: Option<NaiveDateTime>,
+    delivered_seq: i64,
 }
 
 fn own_memberships(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
-    let rows: Vec<(ConversationId, String, String, NaiveDateTime, i64)> = memberships::table
+    type Place = (i64, Option<NaiveDateTime>, i64);
+    type Columns = (String, String, NaiveDateTime, Option<NaiveDateTime>, Place);
+    let rows: Vec<(Conversation, Columns)> = memberships::table
+        .inner_join(conversations::table)
         .filter(memberships::user_id.eq(user))
         .filter(memberships::conversation_id.gt(ConversationId(after)))
         .order(memberships::conversation_id)
         .limit(PAGE)
         .select((
-            memberships::conversation_id,
-            memberships::role,
-            memberships::nickname,
-            memberships::joined_at,
-            memberships::read_seq,
+            Conversation::as_select(),
+            (
+                memberships::role,
+                memberships::nickname,
+                memberships::joined_at,
+                memberships::muted_until,
+                (memberships::read_seq, memberships::read_at, memberships::delivered_seq),
+            ),
         ))
         .load(conn)?;
-    let own = |(conversation, role, nickname, joined_at, read_seq)| OwnMembership {
-        conversation,
-        role,
-        nickname,
-        joined_at,
-        read_seq,
+    let own = |(home, columns): (Conversation, Columns)| {
+        let (role, nickname, joined_at, muted_until, place) = columns;
+        let (read_seq, read_at, delivered_seq) = place;
+        OwnMembership {
+            conversation: home.id,
+            topic: home.topic().to_string(),
+            title: home.title,
+            role,
+            nickname,
+            joined_at,
+            muted_until,
+            read_seq,
+            read_at,
+            delivered_seq,
+        }
     };
     let rows: Vec<OwnMembership> = rows.into_iter().map(own).collect();
     page(&rows, |row| row.conversation.0)
@@ -223,5 +255,29 @@ fn connection_attempts(conn: &mut DbConn, user: UserId, after: i64) -> Result<Ro
         reason,
     };
     let rows: Vec<OwnAttempt> = rows.into_iter().map(own).collect();
+    page(&rows, |row| row.id)
+}
+
+#[derive(Serialize)]
+struct OwnShift {
+    #[serde(skip)]
+    id: i64,
+    unit: UnitId,
+    duty: String,
+    #[serde(with = "clock::stamp")]
+    since: NaiveDateTime,
+    #[serde(with = "clock::stamp_option")]
+    ended_at: Option<NaiveDateTime>,
+}
+
+fn shifts(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
+    let rows: Vec<(i64, UnitId, String, NaiveDateTime, Option<NaiveDateTime>)> = shifts::table
+        .filter(shifts::user_id.eq(user).and(shifts::id.gt(after)))
+        .order(shifts::id)
+        .limit(PAGE)
+        .select((shifts::id, shifts::unit_id, shifts::duty, shifts::since, shifts::ended_at))
+        .load(conn)?;
+    let own = |(id, unit, duty, since, ended_at)| OwnShift { id, unit, duty, since, ended_at };
+    let rows: Vec<OwnShift> = rows.into_iter().map(own).collect();
     page(&rows, |row| row.id)
 }

@@ -206,6 +206,8 @@ pub struct OldMessage {
     pub conversation: ConversationId,
     /// `None` when the account is gone.
     pub sender: Option<UserId>,
+    /// The name of someone who wrote without an account.
+    pub sender_name: Option<String>,
     pub message_type: String,
     /// Empty once deleted.
     pub content: String,
@@ -238,6 +240,7 @@ pub fn add_message(
         messages::seq.eq(seq),
         messages::number.eq(number),
         messages::sender_id.eq(old.sender),
+        messages::sender_name.eq(old.sender_name.as_deref()),
         messages::message_type.eq(&old.message_type),
         messages::content.eq(&old.content),
         messages::reply_to.eq(old.reply_to),

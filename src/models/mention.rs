@@ -4,28 +4,28 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use crate::ids::{ConversationId, MessageId, UserId};
+use crate::ids::{ConversationId, MessageId};
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::schema::{memberships, mentions, users};
 use crate::models::store::{DbConn, on_engine};
-use crate::models::user;
 use crate::protocol::views::PersonView;
 
-/// Those members of a conversation whose username is one of `keys`, folded as
-/// [`user::name_key`] does, by id.
+/// Those members of a conversation with an active account whose username is one of `keys`, folded
+/// as [`crate::models::user::name_key`] does, by id.
 pub fn members_called(
     conn: &mut DbConn,
     conversation: ConversationId,
     keys: &[String],
 ) -> Result<Vec<PersonView>, StoreError> {
-    let rows: Vec<(UserId, String, String)> = users::table
+    let rows: Vec<named::Named> = users::table
         .inner_join(memberships::table)
         .filter(memberships::conversation_id.eq(conversation))
-        .filter(users::username_key.eq_any(keys))
+        .filter(users::username_key.eq_any(keys).and(users::is_active.eq(true)))
         .order(users::id)
-        .select((users::id, users::username, users::display_name))
+        .select(named::NAMED)
         .load(conn)?;
-    Ok(rows.into_iter().map(|(id, name, shown)| user::named(id, name, shown)).collect())
+    Ok(rows.into_iter().map(named::named).collect())
 }
 
 /// Notes that a message mentions these members, and for each of them how far they are mentioned.
@@ -68,14 +68,14 @@ pub fn of(
     if messages.is_empty() {
         return Ok(found);
     }
-    let rows: Vec<(MessageId, UserId, String, String)> = mentions::table
+    let rows: Vec<(MessageId, named::Named)> = mentions::table
         .inner_join(users::table)
         .filter(mentions::message_id.eq_any(messages))
         .order((mentions::message_id, mentions::user_id))
-        .select((mentions::message_id, users::id, users::username, users::display_name))
+        .select((mentions::message_id, named::NAMED))
         .load(conn)?;
-    for (message, id, name, shown) in rows {
-        found.entry(message).or_default().push(user::named(id, name, shown));
+    for (message, person) in rows {
+        found.entry(message).or_default().push(named::named(person));
     }
     Ok(found)
 }

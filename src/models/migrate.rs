@@ -67,6 +67,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-001903_create_reports",
     "2026-11-28-002001_index_messages": "search_sqlite" | "search_postgres",
     "2026-11-28-002501_create_classroom",
+    "2026-11-28-003801_show_pictures",
     "2026-11-28-004001_create_thread_locks",
 ];
 

@@ -23,6 +23,8 @@ pub mod journal;
 
 pub mod user;
 
+pub mod named;
+
 pub mod login;
 
 pub mod profile;

@@ -7,12 +7,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
 use crate::ids::{ConversationId, UserId};
+use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
-use crate::models::schema::users;
+use crate::models::schema::{contacts, conversations, memberships, users};
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
 use crate::protocol::dialect::face::{About, Face, Faces};
 use crate::protocol::dialect::messenger::shapes::Fellow;
+use crate::protocol::topic::Topic;
 use crate::protocol::views::MemberRole;
 
 /// Ids in one query; PostgreSQL and SQLite both take more.
@@ -55,6 +57,26 @@ pub fn faces(
         found.extend(rows.iter().map(|user| (user.id, face(user))));
     }
     Ok(found)
+}
+
+/// The topics on which others have someone in sight: up to `limit` conversations, last written to
+/// first, and as many inboxes of those whose contact they are.
+pub fn in_sight_of(conn: &mut DbConn, user: UserId, limit: i64) -> Result<Vec<Topic>, StoreError> {
+    let homes: Vec<Conversation> = memberships::table
+        .inner_join(conversations::table)
+        .filter(memberships::user_id.eq(user))
+        .order(conversations::updated_at.desc())
+        .limit(limit)
+        .select(Conversation::as_select())
+        .load(conn)?;
+    let knowing: Vec<UserId> = contacts::table
+        .filter(contacts::person_id.eq(user).and(contacts::is_listed.eq(true)))
+        .order(contacts::owner_id)
+        .limit(limit)
+        .select(contacts::owner_id)
+        .load(conn)?;
+    let homes = homes.iter().map(Conversation::topic);
+    Ok(homes.chain(knowing.into_iter().map(Topic::Inbox)).collect())
 }
 
 #[derive(QueryableByName)]

@@ -9,10 +9,14 @@ use diesel::prelude::*;
 
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::receipt;
-use crate::models::schema::{profiles, users};
+use crate::models::schema::{attachments, profiles, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::protocol::views::people::PrivacyView;
+
+/// Begins the name of what keeps the file of a person's picture.
+const PICTURE_OF: &str = "avatar:user:";
 
 /// A row of `profiles`, or what stands for a missing one.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -58,6 +62,11 @@ impl Profile {
             allow_group_invite: true,
             last_seen_at: None,
         }
+    }
+
+    /// Where their picture is, unless they hide it.
+    pub fn shown_avatar(&self) -> Option<&str> {
+        self.avatar.as_deref().filter(|_| self.show_profile_photo)
     }
 
     /// What its owner shows and allows.
@@ -130,21 +139,33 @@ pub fn save(conn: &mut DbConn, profile: &Profile, at: NaiveDateTime) -> Result<(
             profiles::updated_at.eq(at),
         ))
         .execute(conn)?;
+    named::show_avatar(conn, profile.user_id, profile.shown_avatar())?;
     receipt::share(conn, profile.user_id, profile.show_read_receipts)
 }
 
-/// Points a profile at another picture, or at none.
+/// What keeps the file of someone's picture.
+pub fn picture_holder(user: UserId) -> String {
+    format!("{PICTURE_OF}{user}")
+}
+
+/// The keys of these people's pictures, of those whose picture is a file here.
 ///
 /// # Errors
-/// `Conflict` when there is no such account.
-pub fn set_avatar(
+/// Those of the database.
+pub fn picture_keys(
     conn: &mut DbConn,
-    user: UserId,
-    avatar: Option<&str>,
-    at: NaiveDateTime,
-) -> Result<(), StoreError> {
-    let profile = Profile { avatar: avatar.map(str::to_owned), ..of(conn, user)? };
-    save(conn, &profile, at)
+    users: &[UserId],
+) -> Result<HashMap<UserId, String>, StoreError> {
+    let holders: Vec<String> = users.iter().map(|user| picture_holder(*user)).collect();
+    let rows: Vec<(Option<String>, String)> = attachments::table
+        .filter(attachments::holder.eq_any(holders))
+        .filter(attachments::ready_at.is_not_null().and(attachments::doomed_at.is_null()))
+        .select((attachments::holder, attachments::object_key))
+        .load(conn)?;
+    let keyed = |(holder, key): (Option<String>, String)| {
+        Some((holder?.strip_prefix(PICTURE_OF)?.parse().ok()?, key))
+    };
+    Ok(rows.into_iter().filter_map(keyed).collect())
 }
 
 /// Notes when people were last here; accounts that are gone are passed over.

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Text, Timestamp};
 
 use crate::ids::{MessageId, UserId};
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::schema::{reactions, users};
 use crate::models::store::{DbConn, on_engine};
 use crate::models::user;
@@ -222,23 +223,13 @@ struct EachRow {
 
 /// Everyone who reacted to a message, in the order they came.
 pub fn reactors(conn: &mut DbConn, message: MessageId) -> Result<Vec<ReactorView>, StoreError> {
-    let rows: Vec<(String, NaiveDateTime, UserId, String, String)> = reactions::table
+    let rows: Vec<(String, NaiveDateTime, named::Named)> = reactions::table
         .inner_join(users::table)
         .filter(reactions::message_id.eq(message))
         .order((reactions::created_at, reactions::emoji, reactions::user_id))
         .limit(LISTED)
-        .select((
-            reactions::emoji,
-            reactions::created_at,
-            users::id,
-            users::username,
-            users::display_name,
-        ))
+        .select((reactions::emoji, reactions::created_at, named::NAMED))
         .load(conn)?;
-    let view = |(emoji, at, id, name, shown)| ReactorView {
-        emoji,
-        user: user::named(id, name, shown),
-        at,
-    };
+    let view = |(emoji, at, person)| ReactorView { emoji, user: named::named(person), at };
     Ok(rows.into_iter().map(view).collect())
 }

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 
 use crate::ids::{ConversationId, UserId};
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::schema::{memberships, users};
 use crate::models::store::DbConn;
-use crate::models::user;
 use crate::protocol::views::talk::ReceiptView;
 
 /// Whether someone shares read receipts, as everyone does who has not said otherwise.
@@ -51,22 +51,16 @@ pub fn reached(
         .filter(memberships::user_id.ne(but.unwrap_or(UserId(0))))
         .order(memberships::user_id)
         .limit(limit)
-        .select((
-            users::id,
-            users::username,
-            users::display_name,
-            memberships::delivered_at,
-            memberships::read_at,
-        ))
+        .select((named::NAMED, memberships::delivered_at, memberships::read_at))
         .into_boxed();
     query = match mark {
         Mark::Delivered => query.filter(memberships::delivered_seq.ge(seq)),
         Mark::Read => query.filter(memberships::read_seq.ge(seq)).filter(users::read_receipts),
     };
-    type Columns = (UserId, String, String, Option<NaiveDateTime>, Option<NaiveDateTime>);
+    type Columns = (named::Named, Option<NaiveDateTime>, Option<NaiveDateTime>);
     let rows: Vec<Columns> = query.load(conn)?;
-    let view = |(id, name, shown, delivered_at, read_at): Columns| ReceiptView {
-        user: user::named(id, name, shown),
+    let view = |(person, delivered_at, read_at): Columns| ReceiptView {
+        user: named::named(person),
         at: if mark == Mark::Read { read_at } else { delivered_at },
     };
     Ok(rows.into_iter().map(view).collect())

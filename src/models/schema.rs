@@ -22,6 +22,7 @@ diesel::table! {
         date_joined -> Timestamp,
         credentials_changed_at -> Timestamp,
         read_receipts -> Bool,
+        avatar -> Nullable<Text>,
     }
 }
 
@@ -114,6 +115,7 @@ diesel::table! {
         deleted -> BigInt,
         slow_mode_s -> BigInt,
         search_key -> Text,
+        avatar -> Nullable<Text>,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod sqlite;
 pub mod words;
 
 use chrono::NaiveDateTime;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use crate::ids::{ConversationId, MessageId, UserId};
@@ -164,6 +165,17 @@ pub fn index_next(
         .set(facts::value.eq(last.0.to_string()))
         .execute(conn)?;
     Ok(rows.len())
+}
+
+/// Does after very many messages came at once what the engine does by itself within minutes.
+///
+/// # Errors
+/// Those of the database.
+pub fn settle(conn: &mut DbConn) -> Result<(), StoreError> {
+    if let DbConn::Postgres(conn) = conn {
+        conn.batch_execute("SELECT gin_clean_pending_list('message_search_terms'); ANALYZE")?;
+    }
+    Ok(())
 }
 
 /// How many of these rows no message can come before any more.

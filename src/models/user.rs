@@ -15,9 +15,10 @@ use crate::auth::identity::Role;
 use crate::clock;
 use crate::ids::UserId;
 use crate::models::error::StoreError;
+use crate::models::named;
 use crate::models::schema::users;
 use crate::models::store::{DbConn, on_engine};
-use crate::protocol::views::{AccountView, PersonView, Profile};
+use crate::protocol::views::{AccountView, PersonView};
 
 diesel::define_sql_function! {
     /// SQL's `lower`; SQLite folds ASCII only.
@@ -71,6 +72,8 @@ pub struct User {
     pub date_joined: NaiveDateTime,
     /// Tokens issued before this moment no longer count.
     pub credentials_changed_at: NaiveDateTime,
+    /// Where their picture is, when they show one.
+    pub avatar: Option<String>,
 }
 
 /// An account to make.
@@ -111,7 +114,7 @@ impl NewUser {
 }
 
 /// What of a profile changes; `None` leaves a field as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -236,29 +239,16 @@ pub fn persons(
     Ok(rows.iter().map(|user| (user.id, person(user))).collect())
 }
 
-/// A person's view from the three columns it is made of.
-pub fn named(id: UserId, username: String, display_name: String) -> PersonView {
-    let display_name = if display_name.is_empty() { username.clone() } else { display_name };
-    PersonView { id, username, display_name, profile: None }
-}
-
 /// A user as others in a room see them.
 pub fn person(user: &User) -> PersonView {
     PersonView {
-        profile: Some(Arc::new(profile(user))),
-        ..named(user.id, user.username.clone(), user.display_name.clone())
-    }
-}
-
-/// What dialects may need of a user beside the names that all see.
-pub fn profile(user: &User) -> Profile {
-    Profile {
-        first_name: user.first_name.as_str().into(),
-        last_name: user.last_name.as_str().into(),
-        email: user.email.as_str().into(),
-        phone: user.phone.as_deref().map(Into::into),
-        role: user.role.as_str().into(),
-        title: user.title.as_str().into(),
+        profile: Some(Arc::new(named::profile(user))),
+        ..named::named((
+            user.id,
+            user.username.clone(),
+            user.display_name.clone(),
+            user.avatar.clone(),
+        ))
     }
 }
 

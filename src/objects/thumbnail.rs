@@ -31,9 +31,20 @@ pub struct Thumbnail {
     pub bytes: Vec<u8>,
 }
 
+/// Of which pictures a small copy is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Small {
+    /// Of those that are not small already.
+    #[default]
+    OfLarge,
+    /// Of all: the copy has nothing in it but pixels, and so nothing of where it was taken.
+    OfAll,
+}
+
 /// Looks at a picture of at most `max_pixels`. `None` when it is none that can be read. A larger
-/// one, and one that is small already, has no thumbnail. Blocks and computes: for a bounded pool.
-pub fn look(file: File, max_pixels: u64) -> Option<Picture> {
+/// one has no thumbnail, nor has one that is small already where `small` leaves that out. Blocks
+/// and computes: for a bounded pool.
+pub fn look(file: File, max_pixels: u64, small: Small) -> Option<Picture> {
     let file_bytes = file.metadata().ok()?.len();
     let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().ok()?;
     let format = reader.format()?;
@@ -48,16 +59,15 @@ pub fn look(file: File, max_pixels: u64) -> Option<Picture> {
     let mut decoder = reader.into_decoder().ok()?;
     let (width, height) = decoder.dimensions();
     let turned = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let is_small = width <= SIDE && height <= SIDE;
+    let is_enough = small == Small::OfLarge && width <= SIDE && height <= SIDE;
     let fits = u64::from(width) * u64::from(height) <= max_pixels
         && decoder.total_bytes() <= max_pixels.saturating_mul(4);
     // Only a picture that decodes is one.
-    let thumbnail = match (fits, is_small) {
-        (false, _) => None,
-        (true, is_small) => {
-            let whole = DynamicImage::from_decoder(decoder).ok()?;
-            if is_small { None } else { Some(shrink(&whole, turned)?) }
-        }
+    let thumbnail = if fits {
+        let whole = DynamicImage::from_decoder(decoder).ok()?;
+        if is_enough { None } else { Some(shrink(whole, turned)?) }
+    } else {
+        None
     };
     let (width, height) = if is_sideways(turned) { (height, width) } else { (width, height) };
     Some(Picture { width, height, thumbnail })
@@ -73,8 +83,10 @@ fn is_sideways(turned: Orientation) -> bool {
     )
 }
 
-fn shrink(whole: &DynamicImage, turned: Orientation) -> Option<Thumbnail> {
-    let mut small = whole.thumbnail(SIDE, SIDE);
+fn shrink(whole: DynamicImage, turned: Orientation) -> Option<Thumbnail> {
+    // Nothing is made larger than it is.
+    let is_small = whole.width() <= SIDE && whole.height() <= SIDE;
+    let mut small = if is_small { whole } else { whole.thumbnail(SIDE, SIDE) };
     small.apply_orientation(turned);
     let mut bytes = Vec::new();
     if small.color().has_alpha() {
@@ -117,7 +129,7 @@ mod tests {
     fn a_large_picture_of_each_kind_gets_a_small_one() {
         for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {
             let bytes = encoded(&opaque(800, 400), format);
-            let picture = look(file(&bytes), 1_000_000).unwrap();
+            let picture = look(file(&bytes), 1_000_000, Small::OfLarge).unwrap();
             assert_eq!((picture.width, picture.height), (800, 400), "{format:?}");
             let thumbnail = picture.thumbnail.unwrap();
             let small = image::load_from_memory(&thumbnail.bytes).unwrap();
@@ -128,7 +140,8 @@ mod tests {
     #[test]
     fn what_is_transparent_stays_so() {
         let clear: DynamicImage = RgbaImage::from_pixel(500, 500, Rgba([1, 2, 3, 0])).into();
-        let picture = look(file(&encoded(&clear, ImageFormat::Png)), 1_000_000).unwrap();
+        let picture =
+            look(file(&encoded(&clear, ImageFormat::Png)), 1_000_000, Small::OfLarge).unwrap();
         let thumbnail = picture.thumbnail.unwrap();
         assert_eq!(thumbnail.content_type, "image/png");
         let small = image::load_from_memory(&thumbnail.bytes).unwrap().into_rgba8();
@@ -137,14 +150,20 @@ mod tests {
 
     #[test]
     fn a_small_picture_is_its_own_thumbnail() {
-        let picture = look(file(&encoded(&opaque(320, 20), ImageFormat::Png)), 1_000_000).unwrap();
+        let picture =
+            look(file(&encoded(&opaque(320, 20), ImageFormat::Png)), 1_000_000, Small::OfLarge)
+                .unwrap();
         assert_eq!(picture, Picture { width: 320, height: 20, thumbnail: None });
+        let bytes = encoded(&opaque(320, 20), ImageFormat::Png);
+        let copied = look(file(&bytes), 1_000_000, Small::OfAll).unwrap().thumbnail.unwrap();
+        let copied = image::load_from_memory(&copied.bytes).unwrap();
+        assert_eq!((copied.width(), copied.height()), (320, 20), "copied where it must be");
     }
 
     #[test]
     fn a_picture_with_too_many_pixels_is_not_decoded() {
         let bytes = encoded(&opaque(1_000, 1_000), ImageFormat::Png);
-        let picture = look(file(&bytes), 999_999).unwrap();
+        let picture = look(file(&bytes), 999_999, Small::OfLarge).unwrap();
         assert_eq!(picture, Picture { width: 1_000, height: 1_000, thumbnail: None });
     }
 
@@ -155,7 +174,7 @@ mod tests {
         bytes[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
         let checksum = crc(&bytes[12..29]);
         bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
-        let picture = look(file(&bytes), 40_000_000).unwrap();
+        let picture = look(file(&bytes), 40_000_000, Small::OfLarge).unwrap();
         assert_eq!((picture.width, picture.thumbnail), (60_000, None));
     }
 
@@ -175,8 +194,8 @@ mod tests {
     #[test]
     fn what_only_begins_like_a_picture_is_none() {
         let whole = encoded(&opaque(64, 64), ImageFormat::Png);
-        assert_eq!(look(file(&whole[..whole.len() / 2]), 1_000_000), None);
-        assert_eq!(look(file(b"\x89PNG\r\n\x1a\n<script>"), 1_000_000), None);
-        assert_eq!(look(file(b"BM\0\0\0\0"), 1_000_000), None);
+        assert_eq!(look(file(&whole[..whole.len() / 2]), 1_000_000, Small::OfLarge), None);
+        assert_eq!(look(file(b"\x89PNG\r\n\x1a\n<script>"), 1_000_000, Small::OfLarge), None);
+        assert_eq!(look(file(b"BM\0\0\0\0"), 1_000_000, Small::OfLarge), None);
     }
 }

@@ -91,7 +91,7 @@ pub enum EventBody {
     Inbox(InboxEvent),
     /// Ephemeral; for clients of older systems alone.
     Older(OlderEvent),
-    /// On a person's inbox: what they changed about themselves.
+    /// What a person changed about themselves.
     People(PeopleEvent),
     /// On the boards.
     Dispatch(Box<DispatchEvent>),

@@ -40,6 +40,10 @@ pub struct PersonView {
     pub username: String,
     /// What to show; the username when no display name is set.
     pub display_name: String,
+    /// Where their picture is: a path of this server or an `https` address. Absent when they show
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     /// For dialects whose clients need more names; never on the native wire.
     #[serde(skip)]
     pub profile: Option<Arc<Profile>>,
@@ -48,8 +52,8 @@ pub struct PersonView {
 /// Two views are the same when they show the same.
 impl PartialEq for PersonView {
     fn eq(&self, other: &Self) -> bool {
-        (self.id, &self.username, &self.display_name)
-            == (other.id, &other.username, &other.display_name)
+        (self.id, &self.username, &self.display_name, &self.avatar)
+            == (other.id, &other.username, &other.display_name, &other.avatar)
     }
 }
 
@@ -65,6 +69,8 @@ pub struct Profile {
     pub role: Box<str>,
     /// For display only (student, teacher …); decides nothing.
     pub title: Box<str>,
+    /// Where their picture was when they signed in, if they showed one.
+    pub avatar: Option<Box<str>>,
 }
 
 /// The excerpt of the message that a reply answers.
@@ -215,6 +221,9 @@ pub struct ConversationView {
     #[schema(value_type = Option<String>)]
     pub owner: Option<UserId>,
     pub is_public: bool,
+    /// Where its picture is, a path of this server; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     /// Seconds a member waits between two messages; 0 for none. Those who keep it do not wait.
     pub slow_mode_s: i64,
     #[serde(with = "clock::stamp")]

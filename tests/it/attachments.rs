@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::child::{Child, enroll};
-use crate::harness::engines::Database;
+use crate::harness::engines::{Database, execute};
 use crate::harness::people::Person;
 use crate::harness::server::Server;
 use crate::harness::socket::until;
@@ -461,4 +461,51 @@ async fn an_upload_of_100_mb_keeps_memory_flat_both_ways() {
     assert_eq!(bytes, 104_857_600);
     let growth = most.saturating_sub(before);
     assert!(growth < FLAT_BYTES, "memory grew by {growth} bytes");
+}
+
+/// An upload whose first four bytes of ten are here.
+async fn begun(ada: &Person, bytes: &[u8]) -> (String, String) {
+    let start = json!({"name": "a.txt", "size": bytes.len()});
+    let upload = ada.asks("POST", "/api/v1/uploads", Some(start)).await.1;
+    let id = upload["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/uploads/{id}");
+    let at = [("upload-offset", "0")];
+    let sent = ada.fetches(("PATCH", &path), &at, bytes[..4].to_vec()).await;
+    assert_eq!(answer(sent).await.0, 200);
+    (id, path)
+}
+
+#[tokio::test]
+async fn pieces_that_do_not_add_up_are_joined_by_nobody() {
+    let (server, folder) = start(&[]).await;
+    let ada = server.person("ada").await;
+    let (id, path) = begun(&ada, b"0123456789").await;
+    // As a repeat of the last request finds it, while the first has put some pieces away.
+    let all = format!("UPDATE attachments SET received_bytes = 10 WHERE id = {id}");
+    server.writes(move |conn| Ok(execute(conn, &all)?)).await;
+    let at = [("upload-offset", "10")];
+    let (status, told) = answer(ada.fetches(("PATCH", &path), &at, "").await).await;
+    assert_eq!((status, &told["error"]["code"]), (409, &json!("conflict")), "{told}");
+    assert_eq!(files_in(folder.path()), 1, "nothing but the piece");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_while_it_is_joined_leaves_nothing() {
+    let (server, folder) = start(&[]).await;
+    let ada = server.person("ada").await;
+    let bytes = png(700, 500);
+    for _ in 0..12 {
+        let (_, path) = begun(&ada, &bytes).await;
+        let at = [("upload-offset", "4")];
+        let (_sent, _gone) = tokio::join!(
+            ada.fetches(("PATCH", &path), &at, bytes[4..].to_vec()),
+            ada.asks("DELETE", &path, None),
+        );
+        ada.asks("DELETE", &path, None).await;
+    }
+    until("nothing is left", async || {
+        sweep(&server.house).await.unwrap();
+        files_in(folder.path()) == 0
+    })
+    .await;
 }

@@ -177,6 +177,58 @@ async fn who_does_not_answer_in_time_has_missed_it_even_over_a_restart() {
 }
 
 #[tokio::test]
+async fn a_missed_call_waits_as_a_notification_on_all_devices() {
+    on_each_engine(&[("call_ring", "200ms")], async |server| {
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let mut ada_1 = ada.connects().await;
+        let (mut phone, mut desk) = (at_inbox(&bob).await, at_inbox(&bob).await);
+        let topic = direct(&mut ada_1, &bob).await;
+        let call = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        for device in [&mut phone, &mut desk] {
+            let told = device.hears("notification.new").await;
+            let missed = &told["data"]["notification"];
+            assert_eq!(
+                (&missed["type"], &missed["title"], &missed["priority"]),
+                (&json!("call_missed"), &json!("Missed voice call from ada"), &json!("high"))
+            );
+            assert_eq!(missed["data"]["call"], call["id"]);
+        }
+        ada_1.does("call.start", &topic, json!({"kind": "video"})).await;
+        let grown = phone.hears("notification.new").await;
+        assert_eq!(grown["data"]["notification"]["count"], 2, "one group");
+        assert_eq!(grown["data"]["notification"]["title"], "Missed video call from ada");
+        let none = json!({"types": {"call_missed": "off"}});
+        expect(&bob, 200, ("PATCH", "/api/v1/notifications/preferences"), Some(none)).await;
+        let third = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        let is_third = |frame: &Value| {
+            frame["type"] == "call.missed" && frame["data"]["call"]["id"] == third["id"]
+        };
+        phone.hears_that("the third is missed", is_third).await;
+        phone.is_served().await;
+        assert!(phone.overheard("notification.new").is_empty(), "not wanted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_is_missed_when_its_caller_gives_up_and_not_when_it_was_declined() {
+    on_each_engine(&[], async |server| {
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let (mut ada_1, mut phone) = (ada.connects().await, at_inbox(&bob).await);
+        let topic = direct(&mut ada_1, &bob).await;
+        let declined = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        asks(&mut phone, "call.decline", json!({"call": declined["id"]})).await;
+        let given_up = ada_1.does("call.start", &topic, json!({"kind": "voice"})).await;
+        asks(&mut ada_1, "call.end", json!({"call": given_up["id"]})).await;
+        let told = phone.hears("notification.new").await;
+        let missed = &told["data"]["notification"];
+        assert_eq!((&missed["type"], &missed["count"]), (&json!("call_missed"), &json!(1)));
+        assert_eq!(missed["data"]["call"], given_up["id"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_that_everyone_left_without_hanging_up_ends() {
     let settings = [("presence_grace", "50ms"), ("call_ring", "200ms")];
     on_each_engine(&settings, async |server| {

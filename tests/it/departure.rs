@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 use switchboard::auth::password;
 use switchboard::clock;
+use switchboard::models::export::SECTIONS;
 use switchboard::models::{message, user};
 
-use crate::harness::engines::Database;
+use crate::harness::engines::{Database, tables_naming_people};
 use crate::harness::people::Person;
 use crate::harness::rest::{expect, rest};
 use crate::harness::server::Server;
@@ -87,6 +88,7 @@ async fn one_takes_everything_of_ones_own_and_a_member_a_conversation() {
         assert_eq!((messages.len(), &messages[450]["id"]), (451, &last["id"]));
         assert_eq!(all["contacts"][0]["user"]["username"], "bob");
         assert_eq!(all["memberships"].as_array().unwrap().len(), 1);
+        assert_eq!(all["memberships"][0]["topic"], room);
         assert!(!all["sign_ins"].as_array().unwrap().is_empty());
         expect(&bob, 404, ("GET", &path), None).await;
         expect(&root, 200, ("GET", &path), None).await;
@@ -188,4 +190,104 @@ async fn the_last_admin_stays_and_another_can_be_erased_by_them() {
         .await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_one_did_with_messages_and_what_waits_for_one_is_in_ones_export_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().join("files").display());
+    on_each_engine(&[("attachments_url", &url)], async |server| {
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let (mut ada_1, mut bob_1) = (ada.connects().await, bob.connects().await);
+        let room = ada_1.opens_room("team", &[&bob]).await;
+        let said = ada_1.says(&room, "helo").await;
+        let theirs = bob_1.says(&room, "hi @ada").await;
+        let edit = json!({"id": said["id"], "content": "hello"});
+        ada_1.does("message.edit", &room, edit).await;
+        for emoji in ["👍", "🎉"] {
+            let react = json!({"id": theirs["id"], "emoji": emoji, "on": true});
+            ada_1.does("message.react", &room, react).await;
+        }
+        ada_1.does("message.pin", &room, json!({"id": theirs["id"], "on": true})).await;
+        let kind = [("content-type", "application/octet-stream")];
+        let sent = ("POST", "/api/v1/attachments?name=a.txt");
+        let file = ada.fetches(sent, &kind, "text").await.json::<Value>().await.unwrap();
+        let wish = Some(json!({"types": {"invite": "off"}}));
+        expect(&ada, 200, ("PATCH", "/api/v1/notifications/preferences"), wish).await;
+        let begun = ada_1.does("call.start", &room, json!({"kind": "voice"})).await;
+
+        let path = format!("/api/v1/users/{}/export", ada.id);
+        let all = expect(&ada, 200, ("GET", &path), None).await;
+        let edited = &all["edited_messages"][0];
+        assert_eq!(
+            (&edited["message"], &edited["versions"][0]["content"]),
+            (&said["id"], &json!("helo"))
+        );
+        assert_eq!(edited["versions"][1]["content"], "hello");
+        let reactions = all["reactions"].as_array().unwrap();
+        assert_eq!((reactions.len(), &reactions[0]["message"]), (2, &theirs["id"]));
+        assert_eq!(all["pins"][0]["message"], theirs["id"]);
+        assert_eq!(
+            (&all["attachments"][0]["id"], &all["attachments"][0]["url"]),
+            (&file["id"], &file["url"])
+        );
+        assert_eq!(all["notifications"][0]["type"], "mention");
+        assert_eq!(all["notification_preferences"]["types"], json!({"invite": "off"}));
+        assert_eq!(all["calls"][0]["id"], begun["id"]);
+        let whole = expect(&bob, 200, ("GET", "/api/v1/conversations/team/export"), None).await;
+        assert_eq!(whole["calls"][0]["id"], begun["id"]);
+        assert_eq!(whole["messages"][1]["reactions"][0]["count"], 1);
+        assert_eq!(whole["complete"], true);
+    })
+    .await;
+}
+
+/// Tables that name a person, and why their rows are not in an export of their own.
+const NOT_EXPORTED: &[(&str, &str)] = &[
+    ("answers", "kept for a day, to answer a repeat"),
+    ("client_settings", "in `settings`"),
+    ("conversations", "its owner is in `memberships`"),
+    ("erasures", "there is no such account any more"),
+    ("hospitals", "an agency's"),
+    ("incidents", "an agency's"),
+    ("invites", "a conversation's; its secret is not kept"),
+    ("maydays", "an agency's"),
+    ("mentions", "in the messages of others, and in `notifications`"),
+    ("notices", "gone within seconds"),
+    ("notification_preferences", "in `notification_preferences`"),
+    ("order_crew", "an agency's"),
+    ("orders", "an agency's"),
+    ("par_timers", "an agency's"),
+    ("password_resets", "secrets alone"),
+    ("patient_reads", "an agency's log of its own"),
+    ("people_online", "gone with the connection"),
+    ("profiles", "in `profile`"),
+    ("quiet_hours", "in `notification_preferences`"),
+    ("thread_locks", "a conversation's"),
+    ("timeline", "an agency's"),
+    ("twin_sends", "kept for seconds"),
+    ("unit_trail", "a unit's"),
+    ("units", "an agency's"),
+];
+
+#[test]
+fn every_table_that_names_a_person_is_exported_or_has_a_reason_not_to_be() {
+    let database = Database::sqlite();
+    let store = database.open();
+    store.migrate().unwrap();
+    let naming = tables_naming_people(&store);
+    let sections: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+    let exported = |table: &str| {
+        let section = match table {
+            "logins" => "sign_ins",
+            "call_participants" => "calls",
+            "message_versions" => "edited_messages",
+            table => table,
+        };
+        sections.contains(&section)
+    };
+    for table in naming {
+        let has_reason = NOT_EXPORTED.iter().any(|(named, _)| *named == table);
+        assert!(exported(&table) || has_reason, "{table} names people and is in no export");
+    }
 }

@@ -91,7 +91,7 @@ fn a_dry_run_lists_what_would_come_and_changes_nothing() {
             &[
                 "+ user ana (paramedic)",
                 "+ conversation chat:2 (group)",
-                "messages: would bring 1205",
+                "messages: would bring 1207",
                 "nothing was changed",
             ],
         );
@@ -110,20 +110,23 @@ fn everything_comes_over_once_and_what_cannot_is_told() {
                 "users: brought 6",
                 "conversations: brought 2",
                 "memberships: brought 4",
-                "messages: brought 1205",
+                "messages: brought 1207",
                 "sign-ins: brought 2",
                 "two words",
                 "twin comes without ana@example.org",
                 "the password's hash is of a kind that cannot be verified",
                 "role \"janitor\" of 1 users",
-                "core_messagereaction: not mapped, 1 rows stay behind",
+                "core_badge: not mapped, 1 rows stay behind",
+                "reactions: brought 1",
+                "\"+1\" is no emoji",
+                "core_messageattachment: 3 rows stay behind; name the folder",
                 "comes without its sender",
             ],
         );
         let again = import(from, to, "messenger", &[]);
         has_all(
             &again,
-            &["users: brought 0, here already 6", "messages: brought 0, here already 1205"],
+            &["users: brought 0, here already 6", "messages: brought 0, here already 1207"],
         );
         let store = to.open();
         talk_is_whole(&store, &made);
@@ -174,6 +177,57 @@ fn talk_is_whole(store: &Store, made: &Value) {
             Ok(())
         })
         .unwrap();
+}
+
+#[test]
+fn files_come_out_of_the_media_folder_and_out_of_no_other() {
+    for_each_pair(|python, from, to| {
+        made_by_django(python, "messenger", from, &[]);
+        let project = tempfile::tempdir().unwrap();
+        let media = project.path().join("media");
+        std::fs::create_dir_all(media.join("chat")).unwrap();
+        let mut picture = Vec::new();
+        let pixels = image::DynamicImage::from(image::RgbImage::new(640, 10));
+        let format = image::ImageFormat::Png;
+        pixels.write_to(&mut std::io::Cursor::new(&mut picture), format).unwrap();
+        std::fs::write(media.join("chat/roof.png"), &picture).unwrap();
+        std::fs::write(project.path().join("outside.txt"), "a secret").unwrap();
+        let files = project.path().join("attachments");
+        let url = format!("file://{}", files.display());
+        let more = ["--media", media.to_str().unwrap(), "--attachments-url", &url];
+        let dry = [&more[..], &["--dry-run"]].concat();
+        has_all(&import(from, to, "messenger", &dry), &["files: would bring 1"]);
+        assert!(!files.exists(), "a dry run copies nothing");
+        let said = import(from, to, "messenger", &more);
+        has_all(
+            &said,
+            &["files: brought 1", "there is no file chat/lost.png", "leaves the media folder"],
+        );
+        has_all(&import(from, to, "messenger", &more), &["files: brought 0, here already 1"]);
+        to.open()
+            .read(|conn| {
+                let ana = user::by_username(conn, "ana")?.unwrap();
+                let ben = user::by_username(conn, "ben")?.unwrap();
+                let direct = conversation::direct_between(conn, ana.id, ben.id)?.unwrap();
+                let first = message::page(conn, direct.id, None, None, 50)?.messages.remove(0);
+                let file = &first.attachments[0];
+                assert_eq!((file.name.as_str(), file.width), ("The roof.png", Some(640)));
+                assert_eq!(file.size, i64::try_from(picture.len()).unwrap());
+                assert!(file.thumbnail_url.is_some());
+                assert_eq!(first.attachments.len(), 1);
+                assert_eq!(
+                    (first.reactions[0].emoji.as_str(), &first.reactions[0].users),
+                    ("👍", &vec![ben.id])
+                );
+                let lobby = conversation::by_name(conn, "lobby")?.unwrap();
+                let lines = message::page(conn, lobby.id, None, None, 9)?.messages;
+                assert_eq!(lines[0].sender_name.as_deref(), Some("passer-by"));
+                assert_eq!(lines[1].sender.as_ref().unwrap().id, ana.id);
+                assert_eq!(lines[1].sender_name, None);
+                Ok(())
+            })
+            .unwrap();
+    });
 }
 
 #[test]

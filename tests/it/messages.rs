@@ -420,3 +420,73 @@ async fn a_flood_is_stopped_in_its_conversation_and_nowhere_else() {
         ada_1.says(&room, &format!("m{number}")).await;
     }
 }
+
+#[tokio::test]
+async fn a_message_refused_as_flood_does_not_use_up_the_turn_of_slow_mode() {
+    let settings = [("flood_messages", "1"), ("flood_window", "1h")];
+    let server = Server::start_with(&settings).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (mut ada_1, mut bob_1) = (ada.connects().await, bob.connects().await);
+    let room = ada_1.opens_room("general", &[&bob]).await;
+    let said = bob_1.says(&room, "once").await;
+    ada_1.does("conversation.change", &room, json!({"slow_mode_s": 60})).await;
+    let id = said["id"].as_str().unwrap().to_owned();
+    let long_ago =
+        format!("UPDATE messages SET created_at = '2020-01-01 00:00:00' WHERE id = {id}");
+    server.writes(move |conn| Ok(crate::harness::engines::execute(conn, &long_ago)?)).await;
+    // Both wait for the writer, so that they fall into one transaction.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(Some(held));
+    let house = std::sync::Arc::clone(&server.house);
+    let holding = tokio::spawn(async move {
+        let wait = move |_: &mut _| {
+            let held = held.lock().unwrap().take();
+            if let Some(held) = held {
+                held.recv_timeout(crate::harness::socket::PATIENCE).unwrap();
+            }
+            Ok(())
+        };
+        house.lane.write(wait).await
+    });
+    let mut references = Vec::new();
+    for text in ["two", "three"] {
+        references.push(bob_1.sends("message.send", Some(&room), json!({"content": text})).await);
+    }
+    bob_1.is_served().await;
+    release.send(()).unwrap();
+    holding.await.unwrap().unwrap();
+    for reference in references {
+        let refused = bob_1.answer_to(&reference).await;
+        assert_eq!(refused["code"], "rate_limited");
+        let words = refused["message"].as_str().unwrap();
+        assert!(!words.contains("slow mode"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_an_edit_names_first_is_notified_and_nobody_twice() {
+    on_each_engine(&[], async |server: Server| {
+        let (ada, bob, eve) =
+            (server.person("ada").await, server.person("bob").await, server.person("eve").await);
+        let mut ada_1 = ada.connects().await;
+        let (mut bob_1, mut eve_1) = (bob.connects().await, eve.connects().await);
+        let room = ada_1.opens_room("general", &[&bob, &eve]).await;
+        bob_1.joins(&format!("inbox:{}", bob.id)).await;
+        bob_1.joins(&room).await;
+        eve_1.joins(&format!("inbox:{}", eve.id)).await;
+        eve_1.joins(&room).await;
+        let said = ada_1.says(&room, "hello @bob").await;
+        bob_1.hears("notification.new").await;
+        ada_1.does("message.edit", &room, with_id(&said, json!({"content": "@bob, @eve"}))).await;
+        let told = eve_1.hears("notification.new").await;
+        let notification = &told["data"]["notification"];
+        assert_eq!(
+            (&notification["type"], &notification["message"]),
+            (&json!("mention"), &json!("@bob, @eve"))
+        );
+        bob_1.hears("message.edited").await;
+        bob_1.is_served().await;
+        assert!(bob_1.overheard("notification.new").is_empty(), "he knew");
+    })
+    .await;
+}

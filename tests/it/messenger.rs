@@ -635,3 +635,53 @@ async fn contacts_are_kept_liked_blocked_and_taken_away() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_request_changes_all_it_names_or_nothing() {
+    on_each_engine(&[], async |server| {
+        let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+        let rest = Rest::bearer(&alice);
+        let made = rest.post(201, "/api/chat/contacts/", json!({"contact_id": bob.id.0})).await;
+        let contact = format!("/api/chat/contacts/{}/", made["id"]);
+        rest.patch(400, &contact, json!({"nickname": "B", "is_blocked": "perhaps"})).await;
+        assert_eq!(rest.get(200, &contact).await["nickname"], made["nickname"]);
+        let both = rest.patch(200, &contact, json!({"nickname": "B", "is_blocked": true})).await;
+        assert_eq!((&both["nickname"], &both["is_blocked"]), (&json!("B"), &json!(true)));
+        rest.patch(200, &contact, json!({"is_blocked": false})).await;
+
+        rest.patch(200, "/api/auth/profile/me/", json!({"phone_number": "+15550100"})).await;
+        let other = Rest::bearer(&bob);
+        let taken = json!({"bio": "new", "phone_number": "+15550100"});
+        other.patch(400, "/api/auth/profile/me/", taken).await;
+        assert_eq!(other.get(200, "/api/auth/profile/me/").await["bio"], "");
+        let odd = json!({"theme": "dark", "show_read_receipts": "perhaps"});
+        rest.patch(400, "/api/auth/settings/", odd).await;
+        assert_eq!(rest.get(200, "/api/auth/settings/").await["theme"], "auto");
+
+        let path = format!("/api/chat/conversations/{}/", group(&[&alice, &bob]).await);
+        assert_eq!(rest.patch(200, &path, json!({"is_public": true})).await["is_public"], true);
+        assert_eq!(rest.patch(200, &path, json!({"is_public": false})).await["is_public"], false);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_a_large_conversation_nobody_is_told_who_has_read() {
+    on_each_engine(&[("receipts_members", "2")], async |server| {
+        let (alice, bob, carol) = (
+            server.person("alice").await,
+            server.person("bob").await,
+            server.person("carol").await,
+        );
+        let id = group(&[&alice, &bob, &carol]).await;
+        let (mut a, mut b) = (opens(&alice, id).await, opens(&bob, id).await);
+        is_silent(&mut b, "seated").await;
+        a.sends_text(r#"{"type":"message.send","content":"read me"}"#).await;
+        let message = b.hears("message.new").await["data"]["id"].clone();
+        a.hears("message.new").await;
+        b.sends_text(&json!({"type": "message.read", "message_id": message}).to_string()).await;
+        is_silent(&mut b, "not even the reader").await;
+        is_silent(&mut a, "nor the sender").await;
+    })
+    .await;
+}

@@ -165,6 +165,8 @@ fn only_members_are_mentioned_and_reading_clears_the_count() {
             message::delete(conn, two.id, anna.id, second(2)).unwrap();
             assert_eq!(left(conn, &group, &ben), (1, 0));
             assert!(seen(conn, two.id).mentions.is_empty());
+            user::set_active(conn, ben.id, false, second(3)).unwrap();
+            assert!(mention::members_called(conn, group.id, &names).unwrap().is_empty());
         });
     });
 }

@@ -524,3 +524,25 @@ async fn in_a_browser_one_window_clears_the_other() {
     assert_eq!(outcome, json!({"before": 1, "after": 0, "same": true}));
     server.stops().await;
 }
+
+#[tokio::test]
+async fn whoever_has_shut_someone_out_is_notified_of_nothing_they_write() {
+    for database in databases() {
+        let server = Server::start_on(database, &[]).await;
+        let (ada, bob, eve) =
+            (server.person("ada").await, server.person("bob").await, server.person("eve").await);
+        let mut ada_1 = ada.connects().await;
+        let talk = room(&mut ada_1, "talk", &bob).await;
+        ada_1.does("member.add", &talk, json!({"user": eve.id})).await;
+        bob.gets(200, "POST", &format!("/api/v1/contacts/{}/block", eve.id), None).await;
+        let mut phone = device(&bob).await;
+        let mut eve_1 = eve.connects().await;
+        eve_1.says(&talk, "are you there?").await;
+        eve_1.says(&talk, "@bob, are you?").await;
+        ada_1.says(&talk, "leave him").await;
+        let told = phone.hears("notification.new").await;
+        assert_eq!(told["data"]["notification"]["message"], "leave him");
+        assert_eq!(told["data"]["notification"]["count"], 1);
+        assert_eq!(listed(&bob, "").await["unread"], 1);
+    }
+}

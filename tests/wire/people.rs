@@ -4,6 +4,7 @@ use switchboard::ids::{ContactId, UserId};
 use switchboard::protocol::event::people::PeopleEvent;
 use switchboard::protocol::event::{Event, EventBody};
 use switchboard::protocol::topic::Topic;
+use switchboard::protocol::views::PersonView;
 use switchboard::protocol::views::people::{
     ClientSettingsView, ContactMarks, ContactView, OwnProfile, PrivacyView,
 };
@@ -68,5 +69,13 @@ pub fn events() -> Vec<Event> {
         at: at(),
         body: EventBody::People(body),
     };
-    (14..).zip(bodies).map(event).collect()
+    let mut events: Vec<Event> = (14..).zip(bodies).map(event).collect();
+    let user = PersonView { avatar: Some("/api/v1/users/2/avatar?v=51".into()), ..alice() };
+    events.push(Event {
+        topic: Topic::room("general"),
+        seq: None,
+        at: at(),
+        body: EventBody::People(PeopleEvent::PersonChanged { user }),
+    });
+    events
 }

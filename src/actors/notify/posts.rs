@@ -12,6 +12,7 @@ use crate::actors::house::House;
 use crate::actors::notify::{Notice, cut, notify};
 use crate::clock;
 use crate::ids::{ConversationId, MessageId, UserId};
+use crate::models::contact;
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::membership;
@@ -36,6 +37,10 @@ pub struct Said<'a> {
 }
 
 impl Said<'_> {
+    fn sender(&self) -> Option<UserId> {
+        self.message.sender.as_ref().map(|sender| sender.id)
+    }
+
     /// Whether somebody may have to be told.
     pub fn may_concern(&self) -> bool {
         let written = self.message.message_type != SYSTEM;
@@ -43,9 +48,9 @@ impl Said<'_> {
     }
 }
 
-/// The group of a conversation's messages, and that of its mentions.
-pub fn groups(conversation: ConversationId) -> [String; 2] {
-    [format!("message:{conversation}"), format!("mention:{conversation}")]
+/// The groups of a conversation: of its messages, its mentions, and the calls one has missed in it.
+pub fn groups(conversation: ConversationId) -> [String; 3] {
+    ["message", "mention", "call_missed"].map(|kind| format!("{kind}:{conversation}"))
 }
 
 /// A message as the object of a notification.
@@ -99,12 +104,16 @@ fn notify_of_talk(
             .filter(|user| !presence.is_listening(first.topic, *user))
             .collect()
     };
+    let senders: Vec<UserId> = talk.iter().filter_map(Said::sender).collect();
+    let shut_out = contact::shut_out(conn, &deaf, &senders)?;
     // Whoever has the same messages to be told of gets them by one statement.
     let mut told: BTreeMap<Vec<usize>, Vec<UserId>> = BTreeMap::new();
     for user in deaf {
         let concerns = |(index, said): (usize, &Said<'_>)| {
-            let by_others = said.message.sender.as_ref().is_none_or(|sender| sender.id != user);
-            (by_others && !mentioned.contains(&(index, user))).then_some(index)
+            let is_wanted = said
+                .sender()
+                .is_none_or(|sender| sender != user && !shut_out.contains(&(user, sender)));
+            (is_wanted && !mentioned.contains(&(index, user))).then_some(index)
         };
         let concern: Vec<usize> = talk.iter().enumerate().filter_map(concerns).collect();
         if !concern.is_empty() {
@@ -119,7 +128,25 @@ fn notify_of_talk(
     Ok(())
 }
 
-/// Notifies those mentioned, wherever they are; answers whom by which message.
+/// Notifies these people that a message names them, wherever they are, but for those who have shut
+/// its author out.
+///
+/// # Errors
+/// When the database failed.
+pub fn notify_mentioned(
+    conn: &mut DbConn,
+    said: Said<'_>,
+    people: &[UserId],
+    events: &mut Vec<Event>,
+) -> Result<(), StoreError> {
+    let author: Vec<UserId> = said.sender().into_iter().collect();
+    let shut_out = contact::shut_out(conn, people, &author)?;
+    let is_open = |user: &UserId| !shut_out.iter().any(|(owner, _)| owner == user);
+    let people: Vec<UserId> = people.iter().copied().filter(is_open).collect();
+    notify(conn, &Notice { priority: Priority::High, ..notice("mention", said) }, &people, events)
+}
+
+/// Notifies those mentioned; answers whom by which message.
 fn mentions(
     conn: &mut DbConn,
     talk: &[Said<'_>],
@@ -128,8 +155,7 @@ fn mentions(
     let mut mentioned = HashSet::new();
     for (index, said) in talk.iter().enumerate() {
         let people: Vec<UserId> = said.message.mentions.iter().map(|person| person.id).collect();
-        let notice = Notice { priority: Priority::High, ..notice("mention", *said) };
-        notify(conn, &notice, &people, events)?;
+        notify_mentioned(conn, *said, &people, events)?;
         mentioned.extend(people.into_iter().map(|user| (index, user)));
     }
     Ok(mentioned)
@@ -144,14 +170,14 @@ fn notice(kind: &'static str, said: Said<'_>) -> Notice {
         (ConversationKind::Direct, _) => format!("{sender} mentioned you"),
         _ => format!("{sender} mentioned you in {}", name(conversation)),
     };
-    let [messages, mentions] = groups(conversation.id);
+    let [messages, mentions, _] = groups(conversation.id);
     Notice {
         object: Some(quoted_message(message.id)),
         action_url: Some(format!("/conversations/{}", conversation.id)),
         data: Some(json!({
             "conversation": conversation.id, "topic": topic, "seq": message.seq,
         })),
-        actor: message.sender.as_ref().map(|sender| sender.id),
+        actor: said.sender(),
         group: Some(if kind == "message" { messages } else { mentions }),
         ..Notice::new(kind, title, cut(&message.content, QUOTE_CHARS))
     }

@@ -11,6 +11,7 @@ use crate::actors::search_reads;
 use crate::auth::identity::{Carrier, Identity, Role};
 use crate::clock;
 use crate::commands::bench::report::{Figure, figure};
+use crate::commands::terminal::tell;
 use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
 use crate::models::message::{self, NewPost};
@@ -24,8 +25,8 @@ use crate::protocol::views::{ConversationKind, MemberRole, PersonView};
 const HOMES: usize = 200;
 /// People who write them.
 const WRITERS: usize = 50;
-/// Messages posted in one transaction, and indexed in one.
-const STEP: usize = 512;
+/// Messages posted in one transaction, and indexed in one: the larger, the fewer wait for the disk.
+const STEP: usize = 10_000;
 /// Searches of each kind and reader in a round.
 const ASKED: usize = 40;
 /// Words of the vocabulary; the earlier, the more frequent.
@@ -119,6 +120,7 @@ impl Library {
         let (homes, writers) = self.store.write(ground)?;
         let there = self.store.read(|conn| Ok(message::newest_id(conn)?.map_or(0, |id| id.0)))?;
         let mut dice = Dice(7);
+        let began = Instant::now();
         let mut left = self.messages.saturating_sub(u64::try_from(there).unwrap_or(0));
         while left > 0 {
             let count = left.min(STEP as u64);
@@ -126,10 +128,19 @@ impl Library {
                 (0..count).map(|_| post(&mut dice, &homes, &writers)).collect();
             self.store.write(|conn| message::post_many(conn, &posts))?;
             left -= count;
+            progress("written", self.messages - left, began);
         }
-        let step = |conn: &mut DbConn| search::index_next(conn, STEP * 4, clock::now_naive());
-        while self.store.write(step)? > 0 {}
-        Ok(())
+        let step = |conn: &mut DbConn| search::index_next(conn, STEP, clock::now_naive());
+        let mut indexed = 0;
+        loop {
+            let count = self.store.write(step)?;
+            if count == 0 {
+                break;
+            }
+            indexed += count as u64;
+            progress("indexed", indexed, began);
+        }
+        self.store.write(search::settle)
     }
 
     /// One round: the 95th of 100 in milliseconds, for each kind of search and for all.
@@ -184,6 +195,13 @@ impl Library {
         });
         asked.map_err(|fault| fault.to_string())?;
         Ok(began.elapsed().as_secs_f64() * 1_000.0)
+    }
+}
+
+/// Filling takes minutes: says on stderr how far it is.
+fn progress(what: &str, count: u64, since: Instant) {
+    if count.is_multiple_of(100_000) {
+        tell(&format!("{count} messages {what} after {} s", since.elapsed().as_secs()));
     }
 }
 

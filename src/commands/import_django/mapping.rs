@@ -56,6 +56,19 @@ pub const MESSAGE: &[Wanted] = &[
     ("deleted_at", &["deleted_at"], false), ("is_deleted", &["is_deleted"], false),
 ];
 
+#[rustfmt::skip]
+pub const REACTION: &[Wanted] = &[
+    ("message", &["message_id"], true), ("user", &["user_id", "sender_id"], true),
+    ("emoji", &["emoji", "reaction"], true), ("created_at", &["created_at"], false),
+];
+#[rustfmt::skip]
+pub const FILE: &[Wanted] = &[
+    ("id", &["id"], true), ("message", &["message_id"], true),
+    ("file", &["file", "attachment", "image"], true),
+    ("name", &["file_name", "original_name", "filename"], false),
+    ("created_at", &["created_at", "uploaded_at"], false),
+];
+
 /// The user table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -106,6 +119,17 @@ pub struct MessageTable {
     pub columns: Columns,
 }
 
+/// A table of what hangs on messages.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraTable {
+    pub table: String,
+    /// The table of the messages it speaks of.
+    pub messages: String,
+    #[serde(default)]
+    pub columns: Columns,
+}
+
 /// A mapping file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -118,6 +142,8 @@ pub struct Mapping {
     pub conversations: Vec<ConversationTable>,
     pub members: Vec<MemberTable>,
     pub messages: Vec<MessageTable>,
+    pub reactions: Vec<ExtraTable>,
+    pub attachments: Vec<ExtraTable>,
 }
 
 impl Default for Mapping {
@@ -129,6 +155,8 @@ impl Default for Mapping {
             conversations: Vec::new(),
             members: Vec::new(),
             messages: Vec::new(),
+            reactions: Vec::new(),
+            attachments: Vec::new(),
         }
     }
 }
@@ -172,7 +200,17 @@ impl Mapping {
                 return Err(wrong(format!("messages of {}: {rule}", table.table)));
             }
         }
+        let named = |extra: &ExtraTable| self.messages.iter().any(|of| of.table == extra.messages);
+        if let Some(extra) = self.extras().find(|extra| !named(extra)) {
+            let rule = "which no [[messages]] names";
+            return Err(wrong(format!("{} speaks of {}, {rule}", extra.table, extra.messages)));
+        }
         Ok(())
+    }
+
+    /// The tables of what hangs on messages.
+    fn extras(&self) -> impl Iterator<Item = &ExtraTable> {
+        self.reactions.iter().chain(&self.attachments)
     }
 
     /// The tables it names.
@@ -180,7 +218,8 @@ impl Mapping {
         let conversations = self.conversations.iter().map(|table| table.table.as_str());
         let members = self.members.iter().map(|table| table.table.as_str());
         let messages = self.messages.iter().map(|table| table.table.as_str());
-        conversations.chain(members).chain(messages).collect()
+        let extras = self.extras().map(|table| table.table.as_str());
+        conversations.chain(members).chain(messages).chain(extras).collect()
     }
 
     /// The role that a value of the role column, or a group of this name, gives.

@@ -180,15 +180,16 @@ fn message(
     let (edited_at, deleted_at) = (at("edited_at"), at("deleted_at"));
     let marked = |name: &str| (flag(row, name) == Some(true)).then_some(created_at);
     let deleted_at = deleted_at.or(marked("is_deleted"));
-    let mut sender = None;
+    let (mut sender, mut sender_name) = (None, None);
     if let Some(id) = text(row, "sender") {
         sender = people.get(&id);
+        if sender.is_none() {
+            remarks.push(format!("comes without its sender {id}, who was not brought over"));
+        }
     } else if let Some(name) = words(row, "sender_name") {
+        // A name without an account stays a name.
         sender = imported::account_named(conn, &name)?;
-    }
-    let said = text(row, "sender").or(words(row, "sender_name"));
-    if let (Some(said), None) = (said, sender) {
-        remarks.push(format!("comes without its sender {said}, who was not brought over"));
+        sender_name = Some(name).filter(|_| sender.is_none());
     }
     let reply = text(row, "reply_to");
     let reply_to = reply.as_ref().and_then(|id| known.get(id)).map(|id| MessageId(*id));
@@ -199,6 +200,7 @@ fn message(
     let old = OldMessage {
         conversation: home.id,
         sender,
+        sender_name,
         message_type: words(row, "type").unwrap_or_else(|| "text".to_owned()),
         content: if deleted_at.is_some() { String::new() } else { content },
         reply_to,

@@ -65,7 +65,8 @@ impl Report {
     /// Says how many of each.
     pub fn close(&self) {
         let verb = if self.is_dry_run { "would bring" } else { "brought" };
-        for what in ["users", "conversations", "memberships", "messages", "sign-ins"] {
+        let all = ["users", "conversations", "memberships", "messages", "reactions", "files"];
+        for what in all.into_iter().chain(["sign-ins"]) {
             let made = self.made.get(what).copied().unwrap_or(0);
             let known = self.known.get(what).copied().unwrap_or(0);
             if made + known > 0 {

@@ -6,9 +6,9 @@ use crate::clock;
 use crate::commands::failure::Failure;
 use crate::commands::import_django::Import;
 use crate::commands::import_django::mapping::{self, ConversationTable, MemberTable};
-use crate::commands::import_django::messages;
 use crate::commands::import_django::people::People;
 use crate::commands::import_django::reading::{flag, moment, text, words};
+use crate::commands::import_django::{extras, messages};
 use crate::ids::{ConversationId, MAX_ID, TopicId, UserId};
 use crate::models::conversation::{self, Conversation, NewConversation};
 use crate::models::error::StoreError;
@@ -54,6 +54,12 @@ pub fn bring(import: &mut Import<'_>, conn: &mut DbConn, people: &People) -> Res
     }
     for table in &mapping.messages {
         messages::bring(import, conn, people, table, &homes)?;
+    }
+    for table in &mapping.reactions {
+        extras::reactions(import, conn, people, table)?;
+    }
+    for table in &mapping.attachments {
+        extras::files(import, conn, table)?;
     }
     Ok(())
 }

@@ -124,11 +124,9 @@ pub async fn change(
     let user = own(&state, &who, &path).await?.person_id;
     let nickname = fields.short_text("nickname", NICKNAME_CHARS)?;
     let is_favorite = fields.flag("is_favorite")?;
-    let change = ContactChange { user, nickname, is_favorite };
+    let is_blocked = fields.flag("is_blocked")?;
+    let change = ContactChange { user, nickname, is_favorite, is_blocked };
     profiles::ask(&state, &who, PeopleCommand::ContactChange(change)).await?;
-    if let Some(is_blocked) = fields.flag("is_blocked")? {
-        turn(&state, &who, user, is_blocked).await?;
-    }
     shown(&state, &request, &who, user, StatusCode::OK).await
 }
 
@@ -163,6 +161,7 @@ pub async fn favorite(state: web::Data<State>, who: Caller, path: web::Path<Stri
         user: found.person_id,
         nickname: None,
         is_favorite: Some(!found.is_favorite),
+        is_blocked: None,
     };
     profiles::ask(&state, &who, PeopleCommand::ContactChange(change)).await?;
     let status = if found.is_favorite { "unfavorited" } else { "favorited" };

@@ -6,14 +6,20 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use crate::actors::chat_commands::Effect;
+use crate::actors::effect_job;
 use crate::actors::lane::Fault;
+use crate::actors::people_commands;
 use crate::actors::people_reads;
+use crate::auth::identity::Identity;
 use crate::http::accounts as native;
 use crate::http::drf::{Fail, Fields, Told, path_id};
 use crate::http::messenger::accounts::of_account;
 use crate::http::messenger::{Caller, Viewer};
+use crate::http::profile;
 use crate::http::state::State;
 use crate::ids::UserId;
+use crate::layer::contract::Whom;
 use crate::models::store::DbConn;
 use crate::models::user;
 use crate::protocol::command::Command;
@@ -45,6 +51,51 @@ fn clearable(fields: &Fields, name: &str) -> Result<Option<Option<String>>, Fail
     }
 }
 
+/// What one request changes about oneself: all of it or nothing.
+#[derive(Debug, Clone, Default)]
+struct OwnChange {
+    account: user::ProfileChange,
+    profile: ProfileChange,
+    /// A change of settings, or their reset.
+    settings: Option<PeopleCommand>,
+}
+
+impl OwnChange {
+    fn apply(&self, conn: &mut DbConn, who: &Identity) -> Result<Effect, Fault> {
+        // The account is the last that may be refused.
+        people_commands::check(&self.profile)?;
+        if let Some(PeopleCommand::SettingsChange(settings)) = &self.settings {
+            people_commands::check_settings(settings)?;
+        }
+        if self.account != user::ProfileChange::default() {
+            let changed = user::change_profile(conn, who.user, self.account.clone());
+            changed.map_err(profile::clash)?;
+        }
+        let mut effect = Effect::quiet(&());
+        if self.account.display_name.is_some() {
+            people_commands::tell_of(conn, who.user, &mut effect.events)?;
+        }
+        if self.profile != ProfileChange::default() {
+            let change = PeopleCommand::ProfileChange(self.profile.clone());
+            effect.events.extend(people_commands::perform(conn, who, &change)?.events);
+        }
+        if let Some(change) = &self.settings {
+            effect.events.extend(people_commands::perform(conn, who, change)?.events);
+        }
+        Ok(effect)
+    }
+
+    async fn make(self, state: &State, who: &Caller) -> Result<(), Fail> {
+        native::check(&self.account).map_err(of_account)?;
+        state.house.throttles.message(who.user)?;
+        let (user, who) = (who.user, Arc::clone(&who.0));
+        let written = effect_job::write(&state.house, move |conn| self.apply(conn, &who)).await;
+        written.map_err(of_account)?;
+        state.house.authenticator.forget(Whom::User(user));
+        Ok(())
+    }
+}
+
 /// Changes what of account and profile the fields name.
 ///
 /// # Errors
@@ -73,11 +124,7 @@ pub async fn apply(state: &State, who: &Caller, fields: &Fields) -> Result<(), F
         allow_calls: fields.flag("allow_calls")?,
         allow_group_invite: fields.flag("allow_group_invite")?,
     };
-    if profile != ProfileChange::default() {
-        ask(state, who, PeopleCommand::ProfileChange(profile)).await?;
-    }
-    native::apply(state, who.user, account).await.map_err(of_account)?;
-    Ok(())
+    OwnChange { account, profile, settings: None }.make(state, who).await
 }
 
 /// Does a command about oneself.
@@ -166,20 +213,20 @@ pub async fn change_settings(
         font_size: check_choice(&fields, "font_size", &["small", "medium", "large"])?,
         language: fields.text("language")?,
     };
-    ask(&state, &who, PeopleCommand::SettingsChange(change)).await?;
-    let receipts = fields.flag("show_read_receipts")?;
-    if receipts.is_some() {
-        let change = ProfileChange { show_read_receipts: receipts, ..ProfileChange::default() };
-        ask(&state, &who, PeopleCommand::ProfileChange(change)).await?;
-    }
+    let show_read_receipts = fields.flag("show_read_receipts")?;
+    let profile = ProfileChange { show_read_receipts, ..ProfileChange::default() };
+    let settings_change = Some(PeopleCommand::SettingsChange(change));
+    let change = OwnChange { profile, settings: settings_change, ..OwnChange::default() };
+    change.make(&state, &who).await?;
     settings(state, request, who).await
 }
 
 /// Puts one's settings back to what they were at first.
 pub async fn reset(state: web::Data<State>, request: HttpRequest, who: Caller) -> Told {
-    ask(&state, &who, PeopleCommand::SettingsReset).await?;
-    let change = ProfileChange { show_read_receipts: Some(true), ..ProfileChange::default() };
-    ask(&state, &who, PeopleCommand::ProfileChange(change)).await?;
+    let profile = ProfileChange { show_read_receipts: Some(true), ..ProfileChange::default() };
+    let settings_reset = Some(PeopleCommand::SettingsReset);
+    let change = OwnChange { profile, settings: settings_reset, ..OwnChange::default() };
+    change.make(&state, &who).await?;
     settings(state, request, who).await
 }
 

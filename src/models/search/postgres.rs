@@ -25,6 +25,10 @@ const FURTHER_LOOK: i64 = 20_000;
 /// … and in how many of them at most, before what was found is given with the place to go on.
 const FURTHER_LOOKS: usize = 10;
 
+/// With more conversations than this, the index is asked for words alone: reading the list of each
+/// conversation would cost a hundred times what the words do.
+const CROSSED_MAX: usize = 4;
+
 /// A hit, or how far back a look reached.
 #[derive(QueryableByName)]
 struct FloorRow {
@@ -88,7 +92,9 @@ fn loose(query: &Query, homes: &Homes) -> String {
         (0..term.words.len()).map(|index| word(term, index)).collect()
     };
     let mut parts: Vec<String> = query.terms.iter().flat_map(words).collect();
-    if let Homes::Named(homes) = homes {
+    if let Homes::Named(homes) = homes
+        && homes.len() <= CROSSED_MAX
+    {
         let named: Vec<String> =
             homes.iter().map(|home| format!("'{}'", home_word(*home))).collect();
         parts.push(format!("({})", named.join(" | ")));

@@ -100,6 +100,8 @@ pub struct ContactChange {
     /// At most 100 characters; empty for none.
     pub nickname: Option<String>,
     pub is_favorite: Option<bool>,
+    /// Whether they are shut out.
+    pub is_blocked: Option<bool>,
 }
 
 /// About whom: to take a contact away, to block, to unblock.

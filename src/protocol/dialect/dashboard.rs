@@ -202,6 +202,10 @@ impl Dialect for MemberTalk {
                 let id = opaque::of_message(*message);
                 (json!({"type": "message_read", "message_id": id}), Audience::AllBut(*user))
             }
+            EventBody::Older(OlderEvent::Delivered { user, message }) => {
+                let id = opaque::of_message(*message);
+                (json!({"type": "message_delivered", "message_id": id}), Audience::AllBut(*user))
+            }
             _ => return Vec::new(),
         };
         vec![Frame { text: frame.to_string(), to }]

@@ -181,6 +181,7 @@ mod tests {
             id: UserId(2),
             username: "alice".to_owned(),
             display_name: "Alice".to_owned(),
+            avatar: None,
             profile: None,
         };
         assert_eq!(

@@ -16,6 +16,8 @@ pub enum OlderEvent {
     Seat { user: PersonView, taken: bool },
     /// Someone has read everything up to a message, or says so though they had before, or of none.
     Read { user: UserId, message: Option<MessageId> },
+    /// Everything up to a message has reached a device of someone.
+    Delivered { user: UserId, message: MessageId },
     /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
     /// older clients are about one conversation.
     Handed { call: CallId, from: UserId, to: Vec<UserId>, payload: Arc<RawValue> },
@@ -27,6 +29,7 @@ impl OlderEvent {
         match self {
             Self::Seat { .. } => "older.seat",
             Self::Read { .. } => "older.read",
+            Self::Delivered { .. } => "older.delivered",
             Self::Handed { .. } => "older.handed",
         }
     }

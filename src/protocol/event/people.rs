@@ -1,11 +1,13 @@
-//! What the server says to a person about their own entries, on their inbox.
+//! What the server says about people: to themselves about their own entries, on their inbox, and
+//! to those who have them in sight.
 
 use serde::Serialize;
 
 use crate::ids::UserId;
+use crate::protocol::views::PersonView;
 use crate::protocol::views::people::{ClientSettingsView, ContactView, OwnProfile};
 
-/// What changed for a person by their own doing; their other devices learn of it here.
+/// What changed for a person by their own doing.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum PeopleEvent {
@@ -15,6 +17,11 @@ pub enum PeopleEvent {
     /// Nothing is noted about them any more.
     ContactRemoved {
         user: UserId,
+    },
+    /// Ephemeral, in conversations and on the inboxes of those whose contact they are: someone
+    /// looks or is called otherwise.
+    PersonChanged {
+        user: PersonView,
     },
 }
 
@@ -26,6 +33,7 @@ impl PeopleEvent {
             Self::SettingsChanged(_) => "settings.changed",
             Self::ContactChanged(_) => "contact.changed",
             Self::ContactRemoved { .. } => "contact.removed",
+            Self::PersonChanged { .. } => "person.changed",
         }
     }
 }

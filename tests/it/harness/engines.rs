@@ -9,9 +9,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use diesel::RunQueryDsl;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::pg::PgConnection;
-use switchboard::models::store::{Store, StoreOptions};
+use switchboard::models::error::StoreError;
+use switchboard::models::store::{DbConn, Store, StoreOptions};
 
 /// Runs `story` on a fresh, migrated database of each engine.
 pub fn for_each_engine(story: impl Fn(&Store)) {
@@ -208,4 +210,23 @@ fn find_programs() -> Option<PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what must run")]
 pub fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
+}
+
+/// Runs statements that no function of the models makes: to bring about what a crash or another
+/// process leaves behind.
+pub fn execute(conn: &mut DbConn, statements: &str) -> Result<(), StoreError> {
+    Ok(conn.batch_execute(statements)?)
+}
+
+/// The tables of a SQLite database with a foreign key to `users`.
+pub fn tables_naming_people(store: &Store) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+    let sql = "SELECT DISTINCT t.name AS name FROM sqlite_master t, pragma_foreign_key_list(t.name) k \
+               WHERE t.type = 'table' AND k.\"table\" = 'users' ORDER BY t.name";
+    let rows: Vec<Named> = store.read(|conn| Ok(diesel::sql_query(sql).load(conn)?)).unwrap();
+    rows.into_iter().map(|row| row.name).collect()
 }
