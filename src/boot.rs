@@ -45,7 +45,7 @@ use crate::metrics;
 use crate::models::facts::{self, NODE_FRESH_S};
 use crate::models::store::{Engine, Store, StoreOptions};
 use crate::objects::store::Objects;
-use crate::socket::census;
+use crate::socket::{census, io};
 
 /// How often a starting node looks whether others are still there.
 const NODE_LOOK: Duration = Duration::from_secs(1);
@@ -227,7 +227,8 @@ fn bind(config: &Config) -> Result<Vec<TcpListener>, String> {
             let listener = TcpListener::bind(address).map_err(|fault| {
                 format!("BIND: {address} cannot be listened on: {fault}; is another server there?")
             })?;
-            listener.set_nonblocking(true).map_err(|fault| format!("BIND: {address}: {fault}"))?;
+            let set = listener.set_nonblocking(true).and(io::configure_listener(&listener));
+            set.map_err(|fault| format!("BIND: {address}: {fault}"))?;
             Ok(listener)
         })
         .collect()

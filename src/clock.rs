@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Timelike, Utc};
 
 /// Microseconds added to the system clock; moved only by tests.
 static SHIFT_US: AtomicI64 = AtomicI64::new(0);
@@ -33,9 +33,51 @@ pub fn shift(by: chrono::Duration) {
     SHIFT_US.fetch_add(by.num_microseconds().unwrap_or(0), Ordering::Relaxed);
 }
 
+/// A moment in digits, `2026-11-21T10:00:00.123456`, with any byte between date and time.
+///
+/// chrono reads its format anew for each moment it writes, which costs as much as the rest of a
+/// frame; `None` for a year that has no four digits.
+fn digits(at: NaiveDateTime, between: u8) -> Option<[u8; 26]> {
+    let year = u32::try_from(at.year()).ok().filter(|year| *year <= 9_999)?;
+    let mut text = *b"0000-00-00 00:00:00.000000";
+    text[10] = between;
+    let mut put = |start: usize, end: usize, mut value: u32| {
+        for place in text[start..end].iter_mut().rev() {
+            *place = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    };
+    put(0, 4, year);
+    put(5, 7, at.month());
+    put(8, 10, at.day());
+    put(11, 13, at.hour());
+    put(14, 16, at.minute());
+    put(17, 19, at.second());
+    put(20, 26, at.nanosecond() / 1_000 % 1_000_000);
+    Some(text)
+}
+
 /// Writes a stored moment as RFC 3339 with six digits and `Z`: `2026-11-21T10:00:00.123456Z`.
 pub fn rfc3339(at: NaiveDateTime) -> String {
-    at.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
+    let text = digits(at, b'T').and_then(|digits| String::from_utf8(digits.to_vec()).ok());
+    let Some(mut text) = text else {
+        return at.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true);
+    };
+    text.push('Z');
+    text
+}
+
+/// Writes a moment as Diesel keeps it in SQLite: `2026-11-21 10:00:00.123456`, with no more digits
+/// of a second than it has, in threes.
+pub fn stored(at: NaiveDateTime) -> String {
+    let text = digits(at, b' ').and_then(|digits| String::from_utf8(digits.to_vec()).ok());
+    let Some(mut text) = text else { return at.format("%F %T%.f").to_string() };
+    match at.nanosecond() / 1_000 {
+        0 => text.truncate("2026-11-21 10:00:00".len()),
+        micros if micros % 1_000 == 0 => text.truncate("2026-11-21 10:00:00.123".len()),
+        _ => {}
+    }
+    text
 }
 
 /// Serde for stored moments in the form of [`rfc3339`].
@@ -94,5 +136,19 @@ mod tests {
     fn a_moment_is_written_with_six_digits_and_z() {
         let at = DateTime::from_timestamp_micros(1_795_225_200_000_007).unwrap().naive_utc();
         assert_eq!(rfc3339(at), "2026-11-21T01:40:00.000007Z");
+        assert_eq!(stored(at), "2026-11-21 01:40:00.000007");
+    }
+
+    #[test]
+    fn every_moment_is_written_as_chrono_writes_it() {
+        let far = [-62_135_596_800_000_000, -1, 0, 951_782_399_120_000, 253_402_300_799_999_999];
+        let beyond = [253_402_300_800_000_000, -70_000_000_000_000_000];
+        for micros in far.into_iter().chain(beyond) {
+            let at = DateTime::from_timestamp_micros(micros).unwrap();
+            let expected = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+            assert_eq!(rfc3339(at.naive_utc()), expected);
+            let expected = at.format("%F %T%.f").to_string();
+            assert_eq!(stored(at.naive_utc()), expected);
+        }
     }
 }

@@ -332,7 +332,7 @@ settings! {
     incident_images: usize = "20", count(1..=200);
     /// Largest picture of an incident, from its crew or the public.
     incident_image_max_size: usize = "5MiB", size(1024..=1 << 30);
-    /// Public forms of an address in `PUBLIC_FORM_WINDOW`, pictures 5 times that; 0 is unlimited.
+    /// Public forms of one address in `PUBLIC_FORM_WINDOW`, and a fifth of its pictures; 0: any.
     public_forms: u32 = "10", rate();
     /// The window of `PUBLIC_FORMS`.
     public_form_window: Duration = "10m", duration("10ms", "1d");
@@ -371,10 +371,10 @@ settings! {
     restart_spread: Duration = "10s", duration("0s", "10m");
     /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
-    /// Whether `/ws/chat/` is there, the room that needs no sign-in; unless set, on a server that
-    /// listens on loopback alone.
+    /// Whether `/ws/chat/` is there, the room without sign-in; unless set, on loopback alone.
     lobby: Option<bool> = "", optional(switch());
-    /// Whether links to files that older clients get open for whoever has one, else for readers.
+    /// Whether the links to files that older clients are given open for whoever has one, as those
+    /// of their own servers did; else for signed-in readers of the conversation alone.
     file_links: bool = "true", switch();
     /// Whether `/ws/echo/` is there, for conformance tests.
     echo: bool = "false", switch();

@@ -11,6 +11,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHa
 use bytes::Bytes;
 use chrono::NaiveDateTime;
 
+use crate::actors::expiries::Expiries;
 use crate::actors::house::House;
 use crate::actors::mail::{
     Alarm, Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Owed, Revoke, Seat,
@@ -60,6 +61,51 @@ pub struct Resident {
 pub struct Floor {
     pub residents: HashMap<u64, Resident>,
     pub seats: Seats<Rc<Outbox>>,
+    expiries: Expiries,
+}
+
+impl Floor {
+    /// Takes in `resident` as session `number`.
+    pub fn admit(&mut self, number: u64, resident: Resident, warn_ahead: Duration) {
+        let ends = resident.identity.as_ref().and_then(|who| who.expires_at);
+        self.residents.insert(number, resident);
+        self.watch(number, ends, warn_ahead);
+    }
+
+    /// Knows session `number` by a renewed credential from now on.
+    pub fn renew(&mut self, number: u64, identity: Arc<Identity>, warn_ahead: Duration) {
+        let Some(resident) = self.residents.get_mut(&number) else { return };
+        let ends = identity.expires_at;
+        resident.identity = Some(identity);
+        resident.warned = false;
+        self.watch(number, ends, warn_ahead);
+    }
+
+    fn watch(&mut self, number: u64, ends: Option<NaiveDateTime>, warn_ahead: Duration) {
+        if let Some(ends) = ends {
+            self.expiries.watch(number, ends - warn_ahead);
+            let residents = &self.residents;
+            self.expiries.thin(residents.len(), |session| residents.contains_key(&session));
+        }
+    }
+
+    /// Those whose credential has ended, or is about to and they were not told.
+    fn expiring(&mut self, now: NaiveDateTime, ahead: Duration) -> Vec<(Addr<Session>, Expiry)> {
+        let mut due = Vec::new();
+        while let Some(number) = self.expiries.next_due(now) {
+            let Some(resident) = self.residents.get_mut(&number) else { continue };
+            let ends = resident.identity.as_ref().and_then(|who| who.expires_at);
+            let Some(ends) = ends else { continue };
+            // A credential renewed meanwhile has an entry of its own.
+            let Some(expiry) = expiry(now, ends, ahead, resident.warned) else { continue };
+            if matches!(expiry, Expiry::Soon { .. }) {
+                resident.warned = true;
+                self.expiries.watch(number, ends);
+            }
+            due.push((resident.address.clone(), expiry));
+        }
+        due
+    }
 }
 
 thread_local! {
@@ -155,21 +201,8 @@ impl Fanout {
     }
 
     fn sweep_expiries(&mut self) {
-        let now = clock::now_naive();
-        let warn_ahead = self.house.settings.auth_warning;
-        let due = with_floor(|floor| {
-            let mut due = Vec::new();
-            for resident in floor.residents.values_mut() {
-                let ends = resident.identity.as_ref().and_then(|who| who.expires_at);
-                let Some(ends) = ends else { continue };
-                if let Some(expiry) = expiry(now, ends, warn_ahead, resident.warned) {
-                    resident.warned = true;
-                    due.push((resident.address.clone(), expiry));
-                }
-            }
-            due
-        });
-        for (address, expiry) in due {
+        let (now, ahead) = (clock::now_naive(), self.house.settings.auth_warning);
+        for (address, expiry) in with_floor(|floor| floor.expiring(now, ahead)) {
             tell(&address, expiry);
         }
     }

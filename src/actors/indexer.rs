@@ -11,6 +11,7 @@ use log::warn;
 use crate::actors::house::House;
 use crate::actors::lane::Fault;
 use crate::clock;
+use crate::metrics::Metrics;
 use crate::models::search;
 use crate::models::store::Engine;
 use crate::protocol::refusal::Refusal;
@@ -21,20 +22,29 @@ const STEP_IN_LANE: usize = 200;
 const STEP_BESIDE: usize = 1_000;
 /// How long it may step aside while posts queue.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it trusts that nothing is new while this node commits nothing: another may have died
+/// with messages that it had not brought into the index.
+const TRUST: Duration = Duration::from_secs(5);
 
 /// Looks every `every` for new messages, until the process ends.
 pub async fn run(house: Arc<House>, every: Duration) {
     let mut tick = tokio::time::interval(every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut last = Instant::now();
+    let mut whole_at = None;
     loop {
         tick.tick().await;
-        if house.lane.depth() > 0 && last.elapsed() < PATIENCE {
+        let commits = Metrics::get().commit_seconds.count();
+        let is_whole = whole_at == Some(commits) && last.elapsed() < TRUST;
+        if is_whole || (house.lane.depth() > 0 && last.elapsed() < PATIENCE) {
             continue;
         }
         last = Instant::now();
-        if let Err(refusal) = catch_up(&house).await {
-            warn!("the search index did not move on and will be tried again cause={refusal}");
+        match catch_up(&house).await {
+            Ok(()) => whole_at = Some(commits),
+            Err(refusal) => {
+                warn!("the search index did not move on and will be tried again cause={refusal}");
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod echo;
 pub mod effect_job;
 pub mod erasure;
 pub mod exchange;
+pub mod expiries;
 pub mod export;
 pub mod faces;
 pub mod fanout;

@@ -22,6 +22,7 @@ use crate::models::user;
 use crate::protocol::event::EventBody;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::{Topic, TopicKind};
+use crate::protocol::views::ConversationView;
 
 /// What keeps the picture of a conversation.
 fn of_conversation(home: ConversationId) -> String {
@@ -144,6 +145,18 @@ pub fn see_conversation(
     let (admission, _grant) = admit_for(conn, who, topic, Action::Read)?;
     let home = admission.conversation()?.id;
     kept(conn, &of_conversation(home))
+}
+
+/// Where clients that show no credential find the picture of a conversation, if it has one.
+///
+/// # Errors
+/// When the database failed.
+pub fn open_of(conn: &mut DbConn, home: &ConversationView) -> Result<Option<String>, StoreError> {
+    if home.avatar.is_none() {
+        return Ok(None);
+    }
+    let kept = attachment::held(conn, &of_conversation(home.id))?;
+    Ok(kept.map(|row| open_path(&row.object_key)))
 }
 
 /// A picture by the name in its open path.

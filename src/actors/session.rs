@@ -127,7 +127,8 @@ impl Session {
                 manner: opening.manner,
                 warned: false,
             };
-            with_floor(|floor| floor.residents.insert(at.number, resident));
+            let warn_ahead = house.settings.auth_warning;
+            with_floor(|floor| floor.admit(at.number, resident, warn_ahead));
             Session {
                 limiter: house.settings.frames.single(),
                 house,
@@ -163,8 +164,8 @@ impl Session {
         self.outbox.close(wire::close(close.code(), reason));
     }
 
-    /// Whether one more frame is within the limit; a control frame, which says nothing, is not
-    /// answered when it is not.
+    /// Whether one more frame is within the limit; a ping, which says nothing, is not answered when
+    /// it is not.
     fn within_rate(&mut self, said: Option<Said<'_>>) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         let Err(refusal) = throttle::ask(limiter) else {
@@ -292,9 +293,8 @@ impl StreamHandler<Incoming> for Session {
                     self.outbox.push(wire::pong(&payload));
                 }
             }
-            Incoming::Message(Message::Pong(_)) => {
-                self.within_rate(None);
-            }
+            // Most were asked for, and none is answered.
+            Incoming::Message(Message::Pong(_)) => {}
             Incoming::Message(Message::Close { code, reason }) => {
                 if self.ending.is_none() {
                     self.ending = Some(Box::new(Ending { close_code: code, reason }));

@@ -187,12 +187,8 @@ impl Session {
             let outcome = renewed.map(|found| {
                 let expires_at = found.expires_at.map(clock::rfc3339);
                 session.who = Some(Arc::clone(&found));
-                with_floor(|floor| {
-                    if let Some(resident) = floor.residents.get_mut(&session.at.number) {
-                        resident.identity = Some(found);
-                        resident.warned = false;
-                    }
-                });
+                let warn_ahead = session.house.settings.auth_warning;
+                with_floor(|floor| floor.renew(session.at.number, found, warn_ahead));
                 answer(&Renewed { expires_at })
             });
             session.reply(reference, None, outcome);

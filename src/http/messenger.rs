@@ -2,6 +2,7 @@
 //! ids. It sits on the same owners, models and policy as the native API.
 
 pub mod accounts;
+pub mod avatars;
 pub mod calls;
 pub mod contacts;
 pub mod conversations;
@@ -101,6 +102,18 @@ pub const ROUTES: &[Route] = &[
     row("PATCH", "/api/auth/profile/me", Access::SignedIn),
     row("PUT", "/api/auth/profile/me", Access::SignedIn),
     row("GET", "/api/auth/profile/{id}", Access::SignedIn),
+    row("POST", "/api/auth/profile/avatar", Access::SignedIn),
+    row("PUT", "/api/auth/profile/avatar", Access::SignedIn),
+    row("DELETE", "/api/auth/profile/avatar", Access::SignedIn),
+    row("POST", "/api/auth/profile/me/avatar", Access::SignedIn),
+    row("PUT", "/api/auth/profile/me/avatar", Access::SignedIn),
+    row("DELETE", "/api/auth/profile/me/avatar", Access::SignedIn),
+    row("POST", "/api/accounts/profile/avatar", Access::SignedIn),
+    row("PUT", "/api/accounts/profile/avatar", Access::SignedIn),
+    row("DELETE", "/api/accounts/profile/avatar", Access::SignedIn),
+    row("POST", "/api/accounts/profile/me/avatar", Access::SignedIn),
+    row("PUT", "/api/accounts/profile/me/avatar", Access::SignedIn),
+    row("DELETE", "/api/accounts/profile/me/avatar", Access::SignedIn),
     row("GET", "/api/auth/settings", Access::SignedIn),
     row("PATCH", "/api/auth/settings", Access::SignedIn),
     row("PUT", "/api/auth/settings", Access::SignedIn),
@@ -186,6 +199,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.route("/api", web::get().to(root));
     for prefix in ACCOUNT_PREFIXES {
         accounts::configure(cfg, prefix);
+        avatars::configure(cfg, prefix);
         profiles::configure(cfg, prefix);
     }
     contacts::configure(cfg);

@@ -45,8 +45,6 @@ use crate::socket::wheel::{Wheel, WheelSettings};
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a refused upgrade's connection is drained before it is dropped.
 const REFUSAL_LINGER: Duration = Duration::from_secs(1);
-/// Connections the kernel holds for us before they are accepted.
-const BACKLOG: u32 = 4_096;
 
 /// How sockets behave, for every worker.
 #[derive(Debug, Clone)]
@@ -134,8 +132,10 @@ macro_rules! service {
             .client_request_timeout(state.config.request_timeout)
             .client_disconnect_timeout(Duration::from_secs(1))
             .on_connect_ext(|stream: &$stream, extensions| {
-                // A socket that refuses an option is served all the same.
-                drop(io::configure(tcp_of(stream)));
+                if !io::INHERITED {
+                    // A socket that refuses an option is served all the same.
+                    drop(io::configure(tcp_of(stream)));
+                }
                 extensions.insert(Wire { is_tls: $is_tls });
             })
             .upgrade(fn_service(move |(request, framed): (Request, Framed<$stream, h1::Codec>)| {
@@ -197,13 +197,12 @@ fn tcp_of(stream: &impl Below) -> &TcpStream {
 /// # Errors
 /// When a listener cannot be served.
 pub fn build(
-    builder: ServerBuilder,
+    mut builder: ServerBuilder,
     listeners: Vec<TcpListener>,
     state: &State,
     workers: &Workers,
     certificate: Option<&Arc<Certificate>>,
 ) -> Result<Server, String> {
-    let mut builder = builder.backlog(BACKLOG);
     for (number, listener) in listeners.into_iter().enumerate() {
         let name = format!("http-{number}");
         let (state, workers) = (state.clone(), workers.clone());

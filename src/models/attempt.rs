@@ -11,6 +11,7 @@ use diesel::result::Error::SerializationError;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamp};
 
+use crate::clock;
 use crate::ids::{AttemptId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::connection_attempts as attempts;
@@ -130,8 +131,6 @@ pub struct AttemptUpdate {
     pub duration_ms: Option<i64>,
 }
 
-/// How Diesel keeps a moment in SQLite.
-const STORED_MOMENT: &str = "%F %T%.f";
 /// Rows in one statement: PostgreSQL allows 65,535 parameters, and a row has 14.
 const ROWS_A_STATEMENT: usize = 1_000;
 
@@ -193,11 +192,11 @@ pub fn insert_many(conn: &mut DbConn, new: &[Attempt]) -> Result<Vec<AttemptId>,
 /// All rows in one statement: bound one by one, each costs three times what SQLite needs for it.
 /// Ids of one statement of the only writer follow each other, so the last tells them all.
 fn insert_from_json(conn: &mut SqliteConnection, new: &[Attempt]) -> QueryResult<Vec<AttemptId>> {
-    let moment = |at: NaiveDateTime| at.format(STORED_MOMENT).to_string();
     let rows = new.iter().map(|attempt| {
         let Attempt { client_ip, user_agent, path, username, role, .. } = attempt;
         let Attempt { stage, outcome, close_code, reason, duration_ms, .. } = attempt;
-        let (started_at, ended_at) = (moment(attempt.started_at), attempt.ended_at.map(moment));
+        let (started_at, ended_at) =
+            (clock::stored(attempt.started_at), attempt.ended_at.map(clock::stored));
         let user = attempt.user.map(|id| id.0);
         (
             client_ip,
@@ -260,7 +259,7 @@ fn update_from_json(conn: &mut SqliteConnection, updates: &[&AttemptUpdate]) -> 
     let rows: Vec<_> = updates
         .iter()
         .map(|update| {
-            let ended_at = update.ended_at.map(|at| at.format(STORED_MOMENT).to_string());
+            let ended_at = update.ended_at.map(clock::stored);
             let AttemptUpdate { id, stage, close_code, reason, duration_ms, .. } = update;
             (id.0, stage, close_code, reason, ended_at, duration_ms)
         })

@@ -71,8 +71,8 @@ pub fn one(conn: &mut DbConn, id: IncidentId) -> Result<IncidentView, StoreError
 }
 
 fn beside(conn: &mut DbConn, ids: &[IncidentId], rows: &[Incident]) -> Result<Beside, StoreError> {
-    let mut beside = Beside::default();
-    beside.patients = incident_list::patients(conn, ids)?;
+    let patients = incident_list::patients(conn, ids)?;
+    let mut beside = Beside { patients, ..Beside::default() };
     let images: Vec<(IncidentId, ImageId, String, i64)> = incident_images::table
         .filter(incident_images::incident_id.eq_any(ids))
         .order(incident_images::id)

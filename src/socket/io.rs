@@ -16,6 +16,9 @@ use tokio::task::coop::unconstrained;
 /// How long sent bytes may stay unacknowledged before the kernel gives the peer up.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Connections the kernel holds for us before they are accepted.
+const BACKLOG: i32 = 4_096;
+
 /// The size of a thread's shared read buffer, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -51,14 +54,38 @@ impl From<TlsStream<TcpStream>> for Io {
 /// # Errors
 /// When the kernel refuses an option, as it does for a stream that is already reset.
 pub fn configure(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+    set_options(&SockRef::from(stream))
+}
+
+/// Sets the same on a listener, and has the kernel hold many connections that were not accepted
+/// yet: after a restart everyone comes at once. Whether its connections have the options from there
+/// is the system's choice: on Linux they do, which spares each of them two calls.
+///
+/// # Errors
+/// When the kernel refuses an option.
+pub fn configure_listener(listener: &std::net::TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    set_options(&socket)?;
+    // The standard library listens with room for 128; to listen again changes that alone.
+    socket.listen(BACKLOG)
+}
+
+/// Whether what [`configure_listener`] set holds for the connections accepted.
+pub const INHERITED: bool = cfg!(target_os = "linux");
+
+fn set_options(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    SockRef::from(stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     Ok(())
 }
 
 impl Io {
     /// Writes what fits now, without registering any waker of the caller's.
+    ///
+    /// On plain TCP the kernel is asked at once: what the runtime remembers of the stream lies on a
+    /// cache line of its own, which a fan-out would fetch for every reader. A writer that then waits
+    /// by [`Io::poll_write_vectored`] asks once more, and is woken from there.
     ///
     /// Over TLS this replaces the stream's write waker: never call it while a task waits to write.
     ///
@@ -66,7 +93,7 @@ impl Io {
     /// `WouldBlock` when nothing fits; otherwise the stream is dead.
     pub fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.try_write_vectored(slices),
+            Self::Plain(stream) => SockRef::from(&*stream).send_vectored(slices),
             Self::Tls(stream) => {
                 now_or_block(|cx| Pin::new(&mut **stream).poll_write_vectored(cx, slices))
             }
@@ -93,7 +120,7 @@ impl Io {
     /// As [`Io::try_write_vectored`].
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.try_write(bytes),
+            Self::Plain(stream) => SockRef::from(&*stream).send(bytes),
             Self::Tls(_) | Self::Within(_) => self.try_write_vectored(&[IoSlice::new(bytes)]),
         }
     }
@@ -224,6 +251,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::rc::Rc;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use actix_service::{Service, ServiceFactory};
     use actix_tls::accept::rustls_0_23::{Acceptor, AcceptorService};
@@ -238,6 +266,30 @@ mod tests {
     use crate::socket::loopback::{frames, local, masked, pair, settings, until};
     use crate::socket::outbox::{Ended, Outbox, OutboxSettings};
     use crate::socket::wire;
+
+    #[test]
+    fn a_connection_of_a_configured_listener_delays_no_small_frame() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        super::configure_listener(&listener).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = listener.accept().unwrap().0;
+        assert_eq!(ours.nodelay().unwrap(), super::INHERITED);
+        #[cfg(target_os = "linux")]
+        {
+            let patience = socket2::SockRef::from(&ours).tcp_user_timeout().unwrap();
+            assert_eq!(patience, Some(super::USER_TIMEOUT));
+        }
+    }
+
+    #[test]
+    fn a_storm_of_connections_waits_in_the_kernel_until_it_is_accepted() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        super::configure_listener(&listener).unwrap();
+        let (here, patience) = (listener.local_addr().unwrap(), Duration::from_millis(900));
+        let connect = |_| std::net::TcpStream::connect_timeout(&here, patience);
+        let all: Result<Vec<_>, _> = (0..300).map(connect).collect();
+        assert_eq!(all.unwrap().len(), 300);
+    }
 
     fn certified() -> (ServerConfig, ClientConfig) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -640,3 +640,53 @@ async fn a_page_finds_the_profile_of_its_role_and_two_empty_lists() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_edit_that_comes_too_late_is_told_so_in_their_code() {
+    on_each_engine(&[("edit_window", "1ms")], async |server| {
+        let alice = server.person("alice").await;
+        let room = forum("forum-art", &[&alice]).await;
+        let mut a = joins(&alice, room).await;
+        a.sends_text(&chat("draft")).await;
+        let id = a.hears("message_sent").await["message_id"].clone();
+        a.hears("chat_message").await;
+        let said = clock::now();
+        until("a moment has passed", async || clock::now() - said > TimeDelta::milliseconds(20))
+            .await;
+        let edit = json!({"type": "message_edit", "message_id": id, "content": "late"});
+        a.sends_text(&edit.to_string()).await;
+        let told = a.next().await.unwrap();
+        assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("edit_error")));
+        assert_eq!(told["error"], told["message"]);
+        is_silent(&mut a, "and nothing was edited").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_public_room_is_joined_by_rest_and_left_again() {
+    on_each_engine(&[], async |server| {
+        let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+        let mut native = alice.connects().await;
+        let wish = json!({"kind": "room", "name": "lounge", "is_public": true, "members": []});
+        let made = native.asks("conversation.create", None, wish).await["data"].clone();
+        let path = format!("/api/chat/rooms/{}/", made["id"].as_str().unwrap());
+        let rest = Rest::token(&bob);
+        rest.get(404, &path).await;
+        let joined = rest.post(200, &format!("{path}join/"), json!({})).await;
+        assert_eq!(keys(&joined), ["message"]);
+        assert_eq!(rest.get(200, &path).await["participants_count"], 2);
+        let again = rest.post(400, &format!("{path}join/"), json!({})).await;
+        assert_eq!(keys(&again), ["error"]);
+        let left = rest.post(200, &format!("{path}leave/"), json!({})).await;
+        assert_eq!(keys(&left), ["message"]);
+        let again = rest.post(400, &format!("{path}leave/"), json!({})).await;
+        assert_eq!(keys(&again), ["error"]);
+        for step in ["join", "leave", "mark_read", "participants", "messages"] {
+            let path = format!("/api/chat/rooms/424242/{step}/");
+            let method = if ["participants", "messages"].contains(&step) { "GET" } else { "POST" };
+            assert_eq!(rest.asks(method, &path, None).await.status(), 404, "{step}");
+        }
+    })
+    .await;
+}

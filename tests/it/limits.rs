@@ -32,21 +32,19 @@ async fn pings_beyond_the_limit_are_not_answered_and_in_the_end_the_socket_is_cl
     let settings = [("frames_per_second", "1"), ("frames_burst", "3")];
     let server = Server::start_with(&settings).await;
     let ada = server.person("ada").await;
-    for first in [0x89, 0x8a] {
-        let mut wire = Wire::connect(server.address).await;
-        wire.upgrades("/ws/v1/", &[&format!("Authorization: Bearer {}", ada.token)]).await;
-        wire.sends(&masked(first, b"?").repeat(150)).await;
-        let (mut pongs, mut closed) = (0, None);
-        while let Some(frame) = wire.frame().await {
-            match frame.opcode {
-                10 => pongs += 1,
-                8 => closed = Some(frame.close().0),
-                _ => {}
-            }
+    let mut wire = Wire::connect(server.address).await;
+    wire.upgrades("/ws/v1/", &[&format!("Authorization: Bearer {}", ada.token)]).await;
+    wire.sends(&masked(0x89, b"?").repeat(150)).await;
+    let (mut pongs, mut closed) = (0, None);
+    while let Some(frame) = wire.frame().await {
+        match frame.opcode {
+            10 => pongs += 1,
+            8 => closed = Some(frame.close().0),
+            _ => {}
         }
-        assert_eq!(closed, Some(4029));
-        assert!(pongs < 10, "{pongs} of 150 were answered");
     }
+    assert_eq!(closed, Some(4029));
+    assert!(pongs < 10, "{pongs} of 150 were answered");
 }
 
 #[tokio::test]

@@ -342,3 +342,36 @@ async fn a_stop_closes_guests_without_another_word() {
     assert_eq!(guest.ends().await.code, Some(1012));
     assert_eq!(guest.unheard(), [] as [Value; 0]);
 }
+
+#[tokio::test]
+async fn the_diagnosis_shows_the_newest_twenty_and_counts_all() {
+    let server = Server::start().await;
+    for _ in 0..25 {
+        enters(&server).await.closes(1000).await;
+    }
+    until("all are counted", async || {
+        let found = diagnosis(&server).await;
+        found["connection_statistics"]["total_attempts"] == 25
+    })
+    .await;
+    let found = diagnosis(&server).await;
+    let attempts = found["recent_connection_attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 20);
+    let times: Vec<&str> = attempts.iter().map(|one| one["timestamp"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "newest first");
+    let figures = &found["connection_statistics"];
+    assert_eq!(figures["success_rate"], 100.0, "a perfect server shows no failures");
+}
+
+#[tokio::test]
+async fn the_lobby_is_closed_on_a_public_address_until_it_is_opened() {
+    let public =
+        [("bind", "0.0.0.0:0"), ("secret_key", "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c9a7b")];
+    for (lobby, socket, status) in [("", 404, 404), ("true", 101, 200), ("false", 404, 404)] {
+        let settings: Vec<(&str, &str)> = public.into_iter().chain([("lobby", lobby)]).collect();
+        let server = Server::start_with(&settings).await;
+        let answer = asks(&server, "GET", PATH, &UPGRADE).await;
+        assert_eq!(answer.status, socket, "LOBBY={lobby}");
+        assert_eq!(asks(&server, "GET", "/chat/status/", &[]).await.status, status, "{lobby}");
+    }
+}

@@ -46,6 +46,7 @@ mod messages;
 mod messenger;
 mod messenger_calls;
 mod messenger_pages;
+mod messenger_people;
 mod messenger_talk;
 mod model_accounts;
 mod model_attachments;

@@ -2,13 +2,13 @@
 //! belong to a part of that system which is not served here, and so are empty.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use crate::http::classroom::Caller;
 use crate::http::drf::{Fail, NO_PERMISSION, Told};
+use crate::http::messenger::Viewer;
 use crate::http::state::State;
-use crate::models::people;
 use crate::protocol::dialect::classroom::shapes;
 use crate::protocol::refusal::Refusal;
 
@@ -17,14 +17,20 @@ const ROLES: &[&str] = &["student", "teacher", "tutor", "parent"];
 
 /// One's own profile, by the role that the sign-in named. Roles of other systems have no page of
 /// their own and may look at any.
-pub async fn profile(state: web::Data<State>, who: Caller, path: web::Path<String>) -> Told {
+pub async fn profile(
+    state: web::Data<State>,
+    request: HttpRequest,
+    who: Caller,
+    path: web::Path<String>,
+) -> Told {
     let asked = path.into_inner();
     if !ROLES.contains(&asked.as_str()) {
         return Err(Fail::detail(StatusCode::NOT_FOUND, "Not found."));
     }
     let id = who.user;
+    let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
-        people::faces(conn, [id])?.remove(&id).ok_or_else(|| Refusal::not_found().into())
+        viewer.faces(conn, [id])?.remove(&id).ok_or_else(|| Refusal::not_found().into())
     });
     let face = read.await?;
     let role = face.shown_role();

@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use crate::actors::authorize::admit_for;
 use crate::actors::lane::Fault;
+use crate::actors::{looks, pictures};
 use crate::auth::policy::Action;
 use crate::http::drf::{Fail, Fields, Told, answered_id, parameter, path_id};
-use crate::http::messenger::{Caller, Viewer, letters};
+use crate::http::messenger::{Caller, Viewer, absolute, letters};
 use crate::http::state::State;
 use crate::ids::{ConversationId, UserId};
 use crate::models::people::{self, Company};
 use crate::models::store::DbConn;
 use crate::models::{conversation, membership, message, unread, user};
+use crate::protocol::command::rooms::{InviteMake, InviteRevoke, RoomCommand};
 use crate::protocol::command::{
     Command, ConversationChange, ConversationCreate, MemberAdd, MemberRemove, Membership,
 };
@@ -51,16 +53,19 @@ fn write(conn: &mut DbConn, viewer: &Viewer, entries: &[Entry]) -> Result<Vec<Va
     let mut letters = letters::written(conn, viewer, &last)?.into_iter();
     let fellows = entries.iter().flat_map(|entry| &entry.company.fellows);
     let faces = viewer.faces(conn, fellows.map(|fellow| fellow.user))?;
-    let written = entries.iter().map(|entry| {
+    let mut written = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let avatar = pictures::open_of(conn, &entry.found)?;
         let within = Within {
             fellows: &entry.company.fellows,
             last_message: entry.last.as_ref().and_then(|_| letters.next()),
             unread: entry.unread,
             invite_link: None,
+            avatar: avatar.map(|path| absolute(&viewer.base, path)),
         };
-        shapes::conversation(&entry.found, &within, &faces)
-    });
-    Ok(written.collect())
+        written.push(shapes::conversation(&entry.found, &within, &faces));
+    }
+    Ok(written)
 }
 
 fn read_one(conn: &mut DbConn, viewer: &Viewer, id: ConversationId) -> Result<Value, Fault> {
@@ -86,9 +91,23 @@ async fn shown(
     id: ConversationId,
     status: StatusCode,
 ) -> Told {
+    shown_with(state, request, who, id, (status, None)).await
+}
+
+/// A conversation with the link by which people come in, when it has just been made.
+async fn shown_with(
+    state: &State,
+    request: &HttpRequest,
+    who: &Caller,
+    id: ConversationId,
+    (status, link): (StatusCode, Option<String>),
+) -> Told {
     let viewer = Viewer::new(state, request, &who.0);
     let read = state.house.lane.read(move |conn| read_one(conn, &viewer, id));
-    let found = read.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
+    let mut found = read.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
+    if let (Value::Object(fields), Some(link)) = (&mut found, link) {
+        fields.insert("invite_link".to_owned(), Value::String(link));
+    }
     Ok(HttpResponse::build(status).json(found))
 }
 
@@ -238,7 +257,38 @@ pub async fn change(
         let done = state.house.perform(Arc::clone(&who.0), Some(Topic::conversation(id)), command);
         done.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
     }
-    shown(&state, &request, &who, id, StatusCode::OK).await
+    if !fields.0.contains_key("invite_link") {
+        return shown(&state, &request, &who, id, StatusCode::OK).await;
+    }
+    let link = invite(&state, &who, id, fields.text("invite_link")?).await?;
+    shown_with(&state, &request, &who, id, (StatusCode::OK, link)).await
+}
+
+/// Makes a link by which people come in when there is to be one, whatever it was called; its word
+/// is told this once. With none, those there are let nobody in any more.
+async fn invite(
+    state: &State,
+    who: &Caller,
+    id: ConversationId,
+    wanted: Option<String>,
+) -> Result<Option<String>, Fail> {
+    let topic = Topic::conversation(id);
+    let ask = async |wish: RoomCommand| {
+        let done = state.house.perform(Arc::clone(&who.0), Some(topic.clone()), wish.into());
+        done.await.map_err(|refusal| Fail::of(refusal, MODEL))
+    };
+    if wanted.is_some_and(|wanted| !wanted.is_empty()) {
+        let answer = ask(RoomCommand::InviteMake(InviteMake::default())).await?;
+        let made: Value = serde_json::from_str(answer.get()).unwrap_or_default();
+        return Ok(made["token"].as_str().map(str::to_owned));
+    }
+    let (asker, asked) = (Arc::clone(&who.0), topic.clone());
+    let read = state.house.lane.read(move |conn| looks::invites(conn, &asker, &asked));
+    let links = read.await.map_err(|refusal| Fail::of(refusal, MODEL))?.invites;
+    for link in links.into_iter().filter(|link| link.works) {
+        ask(RoomCommand::InviteRevoke(InviteRevoke { id: link.id })).await?;
+    }
+    Ok(None)
 }
 
 /// Ends a conversation: its owner puts everyone out and leaves it, anyone else leaves it.

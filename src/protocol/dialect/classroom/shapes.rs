@@ -214,7 +214,7 @@ pub fn thread(thread: &Thread<'_>, faces: &Faces) -> Value {
         json!({
             "id": last.id.0,
             "content": content,
-            "sender": participant(&by),
+            "sender": by.full_name(),
             "created_at": zulu(last.created_at),
         })
     });
@@ -223,7 +223,7 @@ pub fn thread(thread: &Thread<'_>, faces: &Faces) -> Value {
         "id": root.id.0,
         "room": root.conversation.0,
         "title": thread_title(root),
-        "created_by": sender(&face),
+        "created_by": face.id.0,
         "created_by_name": face.full_name(),
         "created_by_role": face.shown_role(),
         "is_pinned": root.pinned.is_some(),

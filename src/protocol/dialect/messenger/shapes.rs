@@ -244,6 +244,8 @@ pub struct Within<'a> {
     pub last_message: Option<Value>,
     pub unread: i64,
     pub invite_link: Option<&'a str>,
+    /// Where its picture is.
+    pub avatar: Option<String>,
 }
 
 /// The kind of a conversation in the words of these clients, who know no rooms.
@@ -274,7 +276,7 @@ pub fn conversation(found: &ConversationView, within: &Within<'_>, faces: &Faces
         "description": found.description,
         "created_at": zulu(found.created_at),
         "updated_at": zulu(found.updated_at),
-        "avatar": null,
+        "avatar": within.avatar,
         "is_public": found.is_public,
         "invite_link": within.invite_link,
         "members": members,
