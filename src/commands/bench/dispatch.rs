@@ -261,7 +261,8 @@ async fn report(crews: Vec<(Speaker, UnitId)>, first: i64, tally: Rc<Tally>) {
                 crate::protocol::dispatch::Degrees(i32::try_from(micro).unwrap_or(i32::MAX));
             let latitude = latitude.as_f64();
             let frame = format!(
-                r#"{{"type":"position.report","data":{{"latitude":{latitude},"longitude":-13.2,"accuracy_m":8,"heading_deg":90,"speed_kmh":50}}}}"#
+                "{{\"type\":\"position.report\",\"data\":{{\"latitude\":{latitude},\
+                 \"longitude\":-13.2,\"accuracy_m\":8,\"heading_deg\":90,\"speed_kmh\":50}}}}"
             );
             tally.send((unit.0, micro));
             if let Err(lost) = speaker.write(&said(&frame)).await {
@@ -421,8 +422,11 @@ mod tests {
 
     #[test]
     fn a_change_is_known_by_its_incident_and_where_it_stands() {
-        let frame = br#"{"type":"incident.changed","topic":"dispatch:board","seq":3,"data":{"incident":{"id":"42","call_id":"CALL-1","status":"ON_SCENE","units":[]}}}"#;
-        assert_eq!(change_in(frame), Some((42, 1)));
+        let frame = concat!(
+            r#"{"type":"incident.changed","topic":"dispatch:board","seq":3,"data":{"incident":"#,
+            r#"{"id":"42","call_id":"CALL-1","status":"ON_SCENE","units":[]}}}"#
+        );
+        assert_eq!(change_in(frame.as_bytes()), Some((42, 1)));
         let other = br#"{"type":"unit.changed","data":{"unit":{"id":"4","status":"ON_SCENE"}}}"#;
         assert_eq!(change_in(other), None);
         assert_eq!(number_behind(b"x", b"\"id\":\""), None);
