@@ -84,8 +84,8 @@ impl Io {
     /// Writes what fits now, without registering any waker of the caller's.
     ///
     /// On plain TCP the kernel is asked at once: what the runtime remembers of the stream lies on a
-    /// cache line of its own, which a fan-out would fetch for every reader. A writer that then waits
-    /// by [`Io::poll_write_vectored`] asks once more, and is woken from there.
+    /// cache line of its own, which a fan-out would fetch for every reader. Whoever then waits by
+    /// [`Io::poll_write_vectored`] asks once more, and is woken from there.
     ///
     /// Over TLS this replaces the stream's write waker: never call it while a task waits to write.
     ///

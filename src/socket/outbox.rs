@@ -64,10 +64,7 @@ pub(super) enum Peer {
     Gone,
 }
 
-/// See the module.
-///
-/// In this order, so that writing through to one of many readers touches as few cache lines as can
-/// be: what decides it lies beside the stream.
+/// See the module. In this order, so that a write to one of many readers touches few cache lines.
 #[repr(C)]
 pub struct Outbox {
     pumping: Cell<bool>,
@@ -169,10 +166,8 @@ impl Outbox {
         match self.write_through(&frames) {
             Ok((taken, true)) if taken == frames.len() => (),
             Ok((taken, _)) => {
-                let mut queue = self.queue.borrow_mut();
-                queue.push(frames);
-                queue.advance(taken);
-                drop(queue);
+                self.queue.borrow_mut().push(frames);
+                self.queue.borrow_mut().advance(taken);
                 self.start_pump();
             }
             Err(_) => self.peer_gone(),

@@ -185,6 +185,10 @@ impl Dialect for Crew {
         }
     }
 
+    fn is_mayday(&self, said: Said<'_>) -> bool {
+        incoming::object(said).is_ok_and(|fields| kind(&fields) == "mayday")
+    }
+
     fn event(&self, event: &Event) -> Vec<Frame> {
         let EventBody::Older(OlderEvent::Incident { news, incident }) = &event.body else {
             return Vec::new();
@@ -204,6 +208,16 @@ mod tests {
     fn deeds(dialect: &dyn Dialect, said: Said<'_>) -> Vec<Deed> {
         let at = "2026-11-21T01:36:56.123456".parse().unwrap();
         dialect.read(said, &Here { who: None, topic: None, at })
+    }
+
+    #[test]
+    fn only_a_crews_call_for_help_is_beyond_every_limit() {
+        let calls = Said::Text(r#"{"type":"mayday","note":"shots fired"}"#);
+        assert!(Crew.is_mayday(calls));
+        assert!(!Desk.is_mayday(calls));
+        for said in [r#"{"type":"ping"}"#, r#"["mayday"]"#, "mayday", ""] {
+            assert!(!Crew.is_mayday(Said::Text(said)), "{said}");
+        }
     }
 
     #[test]
