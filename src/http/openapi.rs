@@ -194,10 +194,9 @@ mod tests {
 
     #[test]
     fn what_is_routed_is_described_and_what_is_described_is_routed() {
-        let routed: BTreeSet<(String, String)> = routes()
-            .filter(|route| route.path.starts_with("/api/v1/"))
-            .map(|route| (route.path.to_owned(), route.method.to_owned()))
-            .collect();
+        let all = routes().map(|route| (route.path.to_owned(), route.method.to_owned()));
+        let (native, others): (BTreeSet<(String, String)>, BTreeSet<_>) =
+            all.partition(|(path, _)| path.starts_with("/api/v1/"));
         let described: BTreeSet<(String, String)> = parsed()["paths"]
             .as_object()
             .unwrap()
@@ -207,7 +206,11 @@ mod tests {
                 methods.map(|method| (path.clone(), method.to_uppercase())).collect::<Vec<_>>()
             })
             .collect();
-        assert_eq!(routed, described);
+        // Besides the native routes, what their answers link to is described.
+        let unknown: Vec<_> =
+            described.difference(&native).filter(|it| !others.contains(it)).collect();
+        let undescribed: Vec<_> = native.difference(&described).collect();
+        assert!(unknown.is_empty() && undescribed.is_empty(), "{unknown:?} {undescribed:?}");
     }
 
     #[test]

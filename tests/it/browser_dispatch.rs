@@ -16,6 +16,7 @@ fn opens(path: &str) -> String {
         "new Promise((served, refused) => {{
             window.ended = new Promise(over => {{
                 const socket = new WebSocket(`ws://${{location.host}}{path}`);
+                socket.onopen = () => socket.send(JSON.stringify({{type: 'ping'}}));
                 socket.onmessage = () => served(true);
                 socket.onclose = ({{code, reason, wasClean}}) => {{
                     const end = {{code, reason, wasClean, at: performance.now()}};

@@ -271,10 +271,9 @@ impl<'a> Judged<'a> {
         }
         let (is_good, text) = position_words(candidate, limits);
         say(Criterion::Position, is_good, text);
-        for (short, long) in [tired_words(candidate, limits)] {
-            let lines = [short, long].into_iter().flatten();
-            lines.for_each(|text| say(Criterion::Rest, false, text));
-        }
+        let (short, long) = tired_words(candidate, limits);
+        let lines = [short, long].into_iter().flatten();
+        lines.for_each(|text| say(Criterion::Rest, false, text));
         reasons
     }
 
