@@ -234,7 +234,9 @@ fn mayday() -> MaydayView {
 /// Compares with a file of the fixtures, or writes it with `UPDATE_GOLDEN=1`.
 fn is_golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exports").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the tests, no setting")]
+    let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    if is_update {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
     }
@@ -301,8 +303,8 @@ async fn an_incident_is_exported_whole_to_dispatchers_and_masked_to_other_crews(
             let resource = &whole["emergencyResourceComponent"][0];
             assert_eq!(resource["primaryUnitStatusRegistryText"], "EnRoute");
             let en_route = resource["eTimes"].as_array().unwrap().iter();
-            let en_route = en_route.filter(|time| time["element"] == "eTimes.05");
-            let en_route = text(&en_route.last().unwrap()["timeStamp"]);
+            let mut en_route = en_route.filter(|time| time["element"] == "eTimes.05");
+            let en_route = text(&en_route.next_back().unwrap()["timeStamp"]);
             assert!(en_route.ends_with("+01:00"), "{en_route}");
         }
         let tamba = server.person_as("tamba", Role::Paramedic).await;
