@@ -128,7 +128,7 @@ impl Staged {
     }
 }
 
-/// Everyone who is on shift in [`UNITS`].
+/// Everyone who is on shift in the demo.
 pub fn crew() -> impl Iterator<Item = &'static str> {
     UNITS.iter().map(|unit| unit.crew)
 }

@@ -22,7 +22,7 @@ fn in_order(conn: &mut DbConn, ids: &[MessageId]) -> Result<Vec<MessageView>, St
     Ok(ids.iter().filter_map(|id| views.remove(id)).collect())
 }
 
-/// A pattern that finds `text` as it is, among letters made small by [`lower`].
+/// A pattern that finds `text` as it is, among letters made small by [`lower()`].
 pub fn holds(text: &str) -> String {
     let plain = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{}%", plain.to_lowercase())
