@@ -54,7 +54,7 @@ fn place(number: usize) -> (Degrees, Degrees) {
 /// # Errors
 /// A sentence: the folder is there already or cannot be made, or the database fails.
 pub fn prepare(folder: &Path) -> Result<(Ground, Vec<Bound>), String> {
-    let ground = Ground::prepare(folder, UNITS + DESKS, 0)?;
+    let ground = Ground::prepare(folder, UNITS + DESKS, 1)?;
     let mut bound = Vec::new();
     let filled = ground.fill(|store| {
         bound = fill(store)?;
