@@ -1,10 +1,8 @@
 //! Files: uploaded at once or in pieces, sent with messages, read by those who may, removed when
 //! nothing keeps them.
 
-use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use switchboard::actors::attachments::sweep;
@@ -14,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::harness::child::{Child, enroll};
 use crate::harness::engines::{Database, execute};
 use crate::harness::people::Person;
+use crate::harness::picture::png;
 use crate::harness::server::Server;
 use crate::harness::socket::until;
 use crate::harness::web::answer;
@@ -39,15 +38,6 @@ fn files_in(folder: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let count = |path: std::path::PathBuf| if path.is_dir() { files_in(&path) } else { 1 };
     entries.flatten().map(|entry| count(entry.path())).sum()
-}
-
-fn png(width: u32, height: u32) -> Vec<u8> {
-    let shade =
-        |x: u32, y: u32| image::Rgb([(x % 251) as u8, (y % 241) as u8, ((x * y) % 239) as u8]);
-    let mut bytes = Cursor::new(Vec::new());
-    let picture = DynamicImage::from(RgbImage::from_fn(width, height, shade));
-    picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -1,8 +1,5 @@
 //! Threads and files of an older classroom's clients.
 
-use std::io::Cursor;
-
-use image::{DynamicImage, ImageFormat};
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 use tempfile::TempDir;
@@ -10,6 +7,7 @@ use tempfile::TempDir;
 use crate::harness::engines::Database;
 use crate::harness::older::{Rest, keys};
 use crate::harness::people::Person;
+use crate::harness::picture::png;
 use crate::harness::server::{Server, on_each_engine};
 use crate::harness::socket::Socket;
 
@@ -153,9 +151,7 @@ async fn files_make_their_way(database: Database) {
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
     let mut b = general(&bob).await;
     let rest = Rest::token(&alice);
-    let mut picture = Cursor::new(Vec::new());
-    DynamicImage::new_rgb8(4, 4).write_to(&mut picture, ImageFormat::Png).unwrap();
-    let picture = picture.into_inner();
+    let picture = png(4, 4);
     let send = "/api/chat/general/send_message/";
     let sent = rest.sends_form(201, send, &[], &[("image", "cat.png", &picture)]).await;
     let path = sent["image_url"].as_str().unwrap().to_owned();

@@ -1,14 +1,12 @@
 //! Pictures of incidents, from crews and from whoever asks for help without an account.
 
-use std::io::Cursor;
-
-use image::{DynamicImage, ImageFormat, RgbImage};
 use reqwest::Client;
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 
 use crate::harness::dispatch::{alarms_unheard, crew, desk, does, each_engine, is_refused, text};
 use crate::harness::people::Person;
+use crate::harness::picture::png;
 use crate::harness::rest::{asks, expect, rest};
 use crate::harness::server::Server;
 use crate::harness::web::answer;
@@ -23,16 +21,6 @@ async fn each(more: &[(&str, &str)], story: impl AsyncFn(Server)) {
 }
 
 const FORM: &str = "/api/v1/emergency-requests";
-
-fn png(width: u32, height: u32) -> Vec<u8> {
-    let shade =
-        |x: u32, y: u32| image::Rgb([(x % 251) as u8, (y % 241) as u8, (x * y % 239) as u8]);
-    let mut bytes = Cursor::new(Vec::new());
-    let picture = DynamicImage::from(RgbImage::from_fn(width, height, shade));
-    picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
-
 const BOUNDARY: &str = "----story";
 
 /// A form of several parts, as a browser would send it.

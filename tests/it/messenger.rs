@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::messenger::{USER_KEYS, group, is_silent, opens};
 use crate::harness::older::{Rest, keys};
-use crate::harness::people::Person;
 use crate::harness::server::on_each_engine;
 use crate::harness::socket::Socket;
 
@@ -24,28 +24,6 @@ const MESSAGE_KEYS: &[&str] = &[
     "reply_to_message",
     "sender",
 ];
-const USER_KEYS: &[&str] = &[
-    "allow_calls",
-    "allow_group_invite",
-    "avatar",
-    "bio",
-    "city",
-    "country",
-    "date_of_birth",
-    "display_name",
-    "email",
-    "id",
-    "is_online",
-    "last_seen_at",
-    "phone_number",
-    "settings",
-    "show_last_seen",
-    "show_phone_number",
-    "show_profile_photo",
-    "status_message",
-    "username",
-    "website",
-];
 const CONVERSATION_KEYS: &[&str] = &[
     "avatar",
     "conversation_type",
@@ -61,27 +39,6 @@ const CONVERSATION_KEYS: &[&str] = &[
     "unread_count",
     "updated_at",
 ];
-
-/// Opens a socket as the documents write it.
-async fn opens(person: &Person, conversation: i64) -> Socket {
-    let path = format!("/ws/chat/{conversation}/?token={}", person.token);
-    Socket::open(person.server, &path, &[]).await
-}
-
-/// Asserts that nothing but the answer to a ping comes.
-async fn is_silent(socket: &mut Socket, why: &str) {
-    socket.sends_text(r#"{"type":"ping"}"#).await;
-    let next = socket.next().await.unwrap();
-    assert_eq!(next, json!({"type": "pong"}), "{why}");
-}
-
-/// A group of these people; the first opened it.
-async fn group(people: &[&Person]) -> i64 {
-    let ids: Vec<i64> = people[1..].iter().map(|person| person.id.0).collect();
-    let wish = json!({"title": "Trip", "conversation_type": "group", "member_ids": ids});
-    let made = Rest::bearer(people[0]).post(201, "/api/chat/conversations/", wish).await;
-    made["id"].as_i64().unwrap()
-}
 
 #[tokio::test]
 async fn each_message_makes_one_frame_for_each_member_and_nothing_else() {

@@ -2,31 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::messenger::{group, is_silent, seated};
 use crate::harness::older::{Rest, keys};
-use crate::harness::people::Person;
 use crate::harness::server::on_each_engine;
 use crate::harness::socket::{Socket, until};
-
-/// A conversation of these people by number; the first opened it.
-async fn group(people: &[&Person]) -> i64 {
-    let ids: Vec<i64> = people[1..].iter().map(|person| person.id.0).collect();
-    let wish = json!({"title": "Trip", "conversation_type": "group", "member_ids": ids});
-    let made = Rest::bearer(people[0]).post(201, "/api/chat/conversations/", wish).await;
-    made["id"].as_i64().unwrap()
-}
-
-/// A socket that is seated.
-async fn opens(person: &Person, conversation: i64) -> Socket {
-    let path = format!("/ws/chat/{conversation}/?token={}", person.token);
-    let mut socket = Socket::open(person.server, &path, &[]).await;
-    is_silent(&mut socket, "seated").await;
-    socket
-}
-
-async fn is_silent(socket: &mut Socket, why: &str) {
-    socket.sends_text(r#"{"type":"ping"}"#).await;
-    assert_eq!(socket.next().await.unwrap(), json!({"type": "pong"}), "{why}");
-}
 
 async fn says(socket: &mut Socket, frame: Value) {
     socket.sends_text(&frame.to_string()).await;
@@ -37,7 +16,7 @@ async fn a_call_rings_is_answered_connects_and_ends_in_frames_of_theirs() {
     on_each_engine(&[], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let id = group(&[&alice, &bob]).await;
-        let (mut a, mut b) = (opens(&alice, id).await, opens(&bob, id).await);
+        let (mut a, mut b) = (seated(&alice, id).await, seated(&bob, id).await);
         let wish = json!({"type": "call.initiate", "call_type": "video",
             "participant_ids": [bob.id.0]});
         says(&mut a, wish).await;
@@ -98,7 +77,7 @@ async fn a_call_that_is_rejected_or_rings_out_stops_ringing_everywhere() {
     on_each_engine(&[("call_ring", "300ms")], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let id = group(&[&alice, &bob]).await;
-        let (mut a, mut b) = (opens(&alice, id).await, opens(&bob, id).await);
+        let (mut a, mut b) = (seated(&alice, id).await, seated(&bob, id).await);
         says(&mut a, json!({"type": "call.initiate"})).await;
         let incoming = b.hears("call.incoming").await;
         assert_eq!(incoming["call_type"], "voice", "unless it is said");
@@ -136,8 +115,8 @@ async fn whatever_names_no_call_of_theirs_is_silence() {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let eve = server.person("eve").await;
         let (id, other) = (group(&[&alice, &bob]).await, group(&[&eve, &alice]).await);
-        let (mut a, mut b) = (opens(&alice, id).await, opens(&bob, id).await);
-        let mut e = opens(&eve, other).await;
+        let (mut a, mut b) = (seated(&alice, id).await, seated(&bob, id).await);
+        let mut e = seated(&eve, other).await;
         says(&mut a, json!({"type": "call.initiate", "participant_ids": [bob.id.0]})).await;
         let call = a.hears("call.incoming").await["call_id"].clone();
         b.hears("call.incoming").await;
@@ -175,8 +154,8 @@ async fn a_group_goes_on_without_who_leaves_and_ends_with_its_caller() {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let carol = server.person("carol").await;
         let id = group(&[&alice, &bob, &carol]).await;
-        let mut a = opens(&alice, id).await;
-        let (mut b, mut c) = (opens(&bob, id).await, opens(&carol, id).await);
+        let mut a = seated(&alice, id).await;
+        let (mut b, mut c) = (seated(&bob, id).await, seated(&carol, id).await);
         says(&mut a, json!({"type": "call.initiate", "call_type": "voice"})).await;
         let call = a.hears("call.incoming").await["call_id"].clone();
         for (socket, who) in [(&mut b, "bob"), (&mut c, "carol")] {
@@ -207,7 +186,7 @@ async fn a_native_client_and_an_older_one_call_each_other() {
     on_each_engine(&[], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let id = group(&[&alice, &bob]).await;
-        let mut a = opens(&alice, id).await;
+        let mut a = seated(&alice, id).await;
         let mut b = bob.connects().await;
         b.joins(&format!("inbox:{}", bob.id)).await;
         says(&mut a, json!({"type": "call.initiate", "call_type": "video"})).await;
@@ -248,7 +227,7 @@ async fn calls_are_begun_answered_rejected_listed_and_ended_by_rest() {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let eve = server.person("eve").await;
         let id = group(&[&alice, &bob]).await;
-        let mut b = opens(&bob, id).await;
+        let mut b = seated(&bob, id).await;
         let (rest, other, stranger) =
             (Rest::bearer(&alice), Rest::bearer(&bob), Rest::bearer(&eve));
         let calls = "/api/chat/calls/";
@@ -332,13 +311,13 @@ async fn a_page_that_goes_away_in_mid_call_finds_the_call_again() {
     on_each_engine(&[], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let id = group(&[&alice, &bob]).await;
-        let (mut a, mut b) = (opens(&alice, id).await, opens(&bob, id).await);
+        let (mut a, mut b) = (seated(&alice, id).await, seated(&bob, id).await);
         says(&mut a, json!({"type": "call.initiate"})).await;
         let call = b.hears("call.incoming").await["call_id"].clone();
         says(&mut b, json!({"type": "call.answer", "call_id": call})).await;
         a.hears("call.answered").await;
         a.closes(1001).await;
-        let mut a = opens(&alice, id).await;
+        let mut a = seated(&alice, id).await;
         says(&mut b, json!({"type": "webrtc.offer", "call_id": call, "offer": {}})).await;
         assert_eq!(a.hears("webrtc.offer").await["call_id"], call);
         let rest = Rest::bearer(&alice);

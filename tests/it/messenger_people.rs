@@ -1,30 +1,14 @@
 //! What an older messenger's clients change about themselves and their conversations: pictures and
 //! links.
 
-use std::io::Cursor;
-
-use image::{DynamicImage, ImageFormat};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::engines::Database;
+use crate::harness::messenger::group;
 use crate::harness::older::{Rest, keys};
-use crate::harness::people::Person;
+use crate::harness::picture::png;
 use crate::harness::server::{Server, on_each_engine};
-
-fn png(side: u32) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::new_rgb8(side, side).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
-
-/// A conversation of these people by number; the first opened it.
-async fn group(people: &[&Person]) -> i64 {
-    let ids: Vec<i64> = people[1..].iter().map(|person| person.id.0).collect();
-    let wish = json!({"title": "Trip", "conversation_type": "group", "member_ids": ids});
-    let made = Rest::bearer(people[0]).post(201, "/api/chat/conversations/", wish).await;
-    made["id"].as_i64().unwrap()
-}
 
 async fn pictures_make_their_way(database: Database) {
     let folder: TempDir = tempfile::tempdir().unwrap();
@@ -36,7 +20,7 @@ async fn pictures_make_their_way(database: Database) {
     let shown = format!("/api/auth/users/{}/", alice.id.0);
     let mut before = None;
     for path in ["/api/auth/profile/avatar/", "/api/accounts/profile/me/avatar/"] {
-        let picture = png(64);
+        let picture = png(64, 64);
         let mine = rest.sends_form(200, path, &[], &[("avatar", "me.png", &picture)]).await;
         let avatar = mine["avatar"].as_str().unwrap();
         assert!(avatar.starts_with(&format!("http://{}/media/", server.address)), "{avatar}");

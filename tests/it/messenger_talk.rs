@@ -1,47 +1,17 @@
 //! What an older messenger's clients do with messages beyond sending them: files, replies, reactions,
 //! pins, forwards, receipts.
 
-use std::io::Cursor;
-
-use image::{DynamicImage, ImageFormat};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::engines::Database;
+use crate::harness::messenger::{group, is_silent, seated};
 use crate::harness::older::{Rest, keys};
-use crate::harness::people::Person;
+use crate::harness::picture::png;
 use crate::harness::server::{Server, on_each_engine};
-use crate::harness::socket::Socket;
-
-/// A conversation of these people by number; the first opened it.
-async fn group(people: &[&Person]) -> i64 {
-    let ids: Vec<i64> = people[1..].iter().map(|person| person.id.0).collect();
-    let wish = json!({"title": "Trip", "conversation_type": "group", "member_ids": ids});
-    let made = Rest::bearer(people[0]).post(201, "/api/chat/conversations/", wish).await;
-    made["id"].as_i64().unwrap()
-}
-
-/// A socket that is seated.
-async fn opens(person: &Person, conversation: i64) -> Socket {
-    let path = format!("/ws/chat/{conversation}/?token={}", person.token);
-    let mut socket = Socket::open(person.server, &path, &[]).await;
-    is_silent(&mut socket, "seated").await;
-    socket
-}
-
-async fn is_silent(socket: &mut Socket, why: &str) {
-    socket.sends_text(r#"{"type":"ping"}"#).await;
-    assert_eq!(socket.next().await.unwrap(), json!({"type": "pong"}), "{why}");
-}
 
 fn messages(conversation: i64) -> String {
     format!("/api/chat/conversations/{conversation}/messages/")
-}
-
-fn png() -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::new_rgb8(4, 4).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
 }
 
 #[tokio::test]
@@ -52,7 +22,7 @@ async fn a_reaction_is_a_switch_and_stands_in_the_message() {
         let id = group(&[&alice, &bob]).await;
         let (rest, other) = (Rest::bearer(&alice), Rest::bearer(&bob));
         let sent = rest.post(201, &messages(id), json!({"content": "well?"})).await;
-        let mut b = opens(&bob, id).await;
+        let mut b = seated(&bob, id).await;
         let react = format!("{}{}/react/", messages(id), sent["id"]);
         let put = rest.post(201, &react, json!({"emoji": "👍"})).await;
         assert_eq!(keys(&put), ["created_at", "emoji", "id", "user"]);
@@ -140,7 +110,7 @@ async fn a_forwarded_message_names_the_first_one_and_is_heard_where_it_goes() {
         let (from, to) = (group(&[&alice, &bob]).await, group(&[&bob, &carol]).await);
         let sent =
             Rest::bearer(&alice).post(201, &messages(from), json!({"content": "news"})).await;
-        let mut c = opens(&carol, to).await;
+        let mut c = seated(&carol, to).await;
         let rest = Rest::bearer(&bob);
         let forward = format!("{}{}/forward/", messages(from), sent["id"]);
         let made = rest.post(201, &forward, json!({"conversation_id": to})).await;
@@ -184,9 +154,9 @@ async fn files_make_their_way(database: Database) {
     let (alice, bob) = (server.person("alice").await, server.person("bob").await);
     let eve = server.person("eve").await;
     let id = group(&[&alice, &bob]).await;
-    let mut b = opens(&bob, id).await;
+    let mut b = seated(&bob, id).await;
     let rest = Rest::bearer(&alice);
-    let picture = png();
+    let picture = png(4, 4);
     let texts = [("content", "two files"), ("message_type", "image")];
     let files: [(&str, &str, &[u8]); 2] =
         [("uploaded_files", "a.png", &picture), ("uploaded_files", "notes.txt", b"good day")];
@@ -289,7 +259,7 @@ async fn a_reply_names_whom_it_answers_over_the_socket_too() {
     on_each_engine(&[], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let id = group(&[&alice, &bob]).await;
-        let mut b = opens(&bob, id).await;
+        let mut b = seated(&bob, id).await;
         let rest = Rest::bearer(&bob);
         let first = rest.post(201, &messages(id), json!({"content": "when?"})).await;
         let wish = json!({"content": "now", "reply_to": first["id"]});
@@ -311,7 +281,7 @@ async fn receipts_say_how_far_a_message_has_come_with_each_member() {
         let id = group(&[&alice, &bob, &carol]).await;
         let rest = Rest::bearer(&alice);
         let sent = rest.post(201, &messages(id), json!({"content": "hello"})).await;
-        let mut b = opens(&bob, id).await;
+        let mut b = seated(&bob, id).await;
         let read = json!({"type": "message.read", "message_id": sent["id"]});
         b.sends_text(&read.to_string()).await;
         b.hears("message.read").await;

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::messenger::USER_KEYS;
 use crate::harness::older::{Rest, keys};
 use crate::harness::people::Person;
 use crate::harness::server::{Server, on_each_engine};
@@ -25,29 +26,6 @@ const CLASSROOM_USER: &[&str] = &[
     "phone",
     "role",
     "role_display",
-];
-/// What clients of the messenger read.
-const MESSENGER_USER: &[&str] = &[
-    "allow_calls",
-    "allow_group_invite",
-    "avatar",
-    "bio",
-    "city",
-    "country",
-    "date_of_birth",
-    "display_name",
-    "email",
-    "id",
-    "is_online",
-    "last_seen_at",
-    "phone_number",
-    "settings",
-    "show_last_seen",
-    "show_phone_number",
-    "show_profile_photo",
-    "status_message",
-    "username",
-    "website",
 ];
 
 async fn asks(server: &Server, method: &str, path: &str, headers: &[&str]) -> Answer {
@@ -96,7 +74,7 @@ async fn one_sign_in_answers_with_what_both_systems_read() {
             assert_eq!(keys(&answer["data"]), ["message", "token", "user"]);
             assert_eq!(answer["data"]["user"], answer["user"], "one user for both");
             let user = &answer["user"];
-            for key in CLASSROOM_USER.iter().chain(MESSENGER_USER) {
+            for key in CLASSROOM_USER.iter().chain(USER_KEYS) {
                 assert!(user.get(key).is_some(), "{key}");
             }
             assert_eq!(

@@ -1,9 +1,8 @@
 //! Pictures of people and conversations: given, shown to those who may see them, taken away.
 
-use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::ImageFormat;
 use serde_json::{Value, json};
 use switchboard::actors::attachments::sweep;
 use switchboard::models::user;
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::harness::engines::Database;
 use crate::harness::people::Person;
+use crate::harness::picture::picture;
 use crate::harness::rest::expect;
 use crate::harness::server::Server;
 use crate::harness::socket::until;
@@ -35,18 +35,9 @@ fn files_in(folder: &Path) -> usize {
     entries.flatten().map(|entry| count(entry.path())).sum()
 }
 
-fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    let shade =
-        |x: u32, y: u32| image::Rgb([(x % 251) as u8, (y % 241) as u8, ((x * y) % 239) as u8]);
-    let mut bytes = Cursor::new(Vec::new());
-    let picture = DynamicImage::from(RgbImage::from_fn(width, height, shade));
-    picture.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
 /// A JPEG with a note of where it was taken.
 fn noted_jpeg() -> Vec<u8> {
-    let plain = encoded(64, 48, ImageFormat::Jpeg);
+    let plain = picture(64, 48, ImageFormat::Jpeg);
     let note = b"Exif\0\0 taken at 51.5N 0.1W";
     let length = u16::try_from(note.len() + 2).unwrap().to_be_bytes();
     [&plain[..2], &[0xff, 0xe1], &length, note, &plain[2..]].concat()
@@ -86,7 +77,7 @@ async fn a_person_gives_themselves_a_picture_that_all_see_at_once() {
         eve_1.joins(&format!("inbox:{}", eve.id)).await;
         expect(&eve, 201, ("POST", "/api/v1/contacts"), Some(json!({"user": ada.id}))).await;
 
-        let (status, own) = ada.portrays(OWN, encoded(900, 600, ImageFormat::Png)).await;
+        let (status, own) = ada.portrays(OWN, picture(900, 600, ImageFormat::Png)).await;
         assert_eq!(status, 200, "{own}");
         let first = own["avatar"].as_str().unwrap().to_owned();
         assert_eq!(ada_1.hears("profile.changed").await["data"]["avatar"], first);
@@ -137,7 +128,7 @@ async fn whoever_hides_their_picture_or_shuts_someone_out_shows_it_to_them_no_mo
         let (ada, bob) = (server.person("ada").await, server.person("bob").await);
         let mut ada_1 = ada.connects().await;
         ada_1.opens_room("team", &[&bob]).await;
-        let (_, own) = ada.portrays(OWN, encoded(40, 40, ImageFormat::Gif)).await;
+        let (_, own) = ada.portrays(OWN, picture(40, 40, ImageFormat::Gif)).await;
         let path = own["avatar"].as_str().unwrap().to_owned();
         assert_eq!(bob.sees(&path).await, (40, 40));
         let anonymous = reqwest::get(format!("http://{}{path}", server.address)).await.unwrap();
@@ -168,7 +159,7 @@ async fn a_conversation_has_the_picture_that_those_who_keep_it_give_it() {
         let room = ada_1.opens_room("team", &[&bob]).await;
         bob_1.joins(&room).await;
         let path = "/api/v1/conversations/team/avatar";
-        let bytes = encoded(800, 800, ImageFormat::WebP);
+        let bytes = picture(800, 800, ImageFormat::WebP);
         assert_eq!(bob.portrays(path, bytes.clone()).await.0, 403, "a member");
         assert_eq!(eve.portrays(path, bytes.clone()).await.0, 404, "a stranger");
         assert_eq!(files_in(folder.path()), 0, "nothing was taken");
@@ -199,12 +190,12 @@ async fn what_is_no_picture_or_too_large_leaves_nothing_and_changes_nothing() {
     let settings = [("avatar_max_size", "64KiB"), ("picture_max_pixels", "40000")];
     on_each_engine(&settings, async |server, folder| {
         let ada = server.person("ada").await;
-        let cut = encoded(90, 90, ImageFormat::Png);
+        let cut = picture(90, 90, ImageFormat::Png);
         for (bytes, status, what) in [
             (b"<svg onload=alert(1)>".to_vec(), 400, "a drawing that runs"),
             (Vec::new(), 400, "nothing"),
             (cut[..cut.len() / 2].to_vec(), 400, "half a picture"),
-            (encoded(300, 300, ImageFormat::Gif), 400, "too many pixels"),
+            (picture(300, 300, ImageFormat::Gif), 400, "too many pixels"),
             (vec![0xff; 70_000], 413, "too many bytes"),
         ] {
             let (got, told) = ada.portrays(OWN, bytes).await;
@@ -225,7 +216,7 @@ async fn an_erased_account_takes_its_picture_and_what_it_had_not_sent_with_it() 
             server.person("ada").await,
             server.person_as("root", switchboard::auth::identity::Role::Admin).await,
         );
-        ada.portrays(OWN, encoded(400, 400, ImageFormat::Png)).await;
+        ada.portrays(OWN, picture(400, 400, ImageFormat::Png)).await;
         let kind = [("content-type", "application/octet-stream")];
         ada.fetches(("POST", "/api/v1/attachments?name=a.txt"), &kind, "unsent").await;
         assert_eq!(files_in(folder.path()), 3);

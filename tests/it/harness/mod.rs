@@ -11,10 +11,11 @@ pub mod deflating;
 pub mod dispatch;
 pub mod engines;
 pub mod history;
+pub mod messenger;
 pub mod older;
 pub mod pages;
 pub mod people;
-
+pub mod picture;
 pub mod rest;
 pub mod seeded;
 pub mod server;
