@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use switchboard::models::store::{Store, StoreOptions};
 use switchboard::models::{conversation, discover, login, message, user};
+use switchboard::protocol::views::ConversationKind;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -139,6 +140,23 @@ fn demo_loads_people_rooms_and_messages_once() {
         assert!(page.messages.len() >= 2);
         let positions = page.messages.iter().map(|message| message.seq);
         assert_eq!(positions.max(), Some(entry.head), "the journal ends with the last message");
+    }
+    let forum = "chat:forum-mathematics";
+    for (person, titles, has_forum, directs) in [
+        (&people[1], &["Room A", "Rota"][..], true, 2),
+        (&people[2], &["Room A", "Rota"], true, 1),
+        (&people[3], &["Rota"], false, 1),
+    ] {
+        let name = &person.username;
+        let theirs = store.read(|conn| conversation::list_of(conn, person.id, 100, None)).unwrap();
+        let theirs: Vec<_> = theirs.iter().map(|entry| &entry.conversation).collect();
+        let of = |kind| theirs.iter().filter(move |one| one.kind == kind);
+        let mut groups: Vec<&str> =
+            of(ConversationKind::Group).map(|one| one.title.as_str()).collect();
+        groups.sort_unstable();
+        assert_eq!(groups, titles, "{name}");
+        assert_eq!(theirs.iter().any(|one| one.topic == forum), has_forum, "{name}");
+        assert_eq!(of(ConversationKind::Direct).count(), directs, "{name}");
     }
 }
 
