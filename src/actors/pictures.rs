@@ -159,16 +159,14 @@ pub fn open_of(conn: &mut DbConn, home: &ConversationView) -> Result<Option<Stri
     Ok(kept.map(|row| open_path(&row.object_key)))
 }
 
-/// A picture by the name in its open path.
+/// A picture by the key of its object, which its open path names.
 ///
 /// # Errors
-/// `not_found` for any other name.
-pub fn see_open(conn: &mut DbConn, name: &str) -> Result<AttachmentRow, Fault> {
-    let missing = || Fault::Refused(Refusal::not_found());
-    let folder = name.get(..2).ok_or_else(missing)?;
-    let row = attachment::held_by_key(conn, &format!("{folder}/{name}"))?;
+/// `not_found` for any other key.
+pub fn see_open(conn: &mut DbConn, key: &str) -> Result<AttachmentRow, Fault> {
+    let row = attachment::held_by_key(conn, key)?;
     let is_picture = |row: &AttachmentRow| {
         row.holder.as_deref().is_some_and(|holder| holder.starts_with("avatar:"))
     };
-    row.filter(is_picture).ok_or_else(missing)
+    row.filter(is_picture).ok_or_else(|| Fault::Refused(Refusal::not_found()))
 }

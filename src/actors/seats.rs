@@ -169,10 +169,8 @@ impl<S: Sink> Seats<S> {
 
     /// Notes that the topic's owner let this join in.
     pub fn let_in(&mut self, topic: &Topic, session: u64, ticket: u64) {
-        let board = self.boards.get_mut(topic).map(Board::listeners);
-        let bench = self.topics.get_mut(topic).map(|bench| &mut bench.rows);
-        let rows = bench.into_iter().flatten().map(|row| &mut row.listener);
-        for listener in board.into_iter().flatten().chain(rows) {
+        let Some(bench) = self.topics.get_mut(topic) else { return };
+        for Row { listener, .. } in &mut bench.rows {
             listener.is_let_in |= listener.session == session && listener.ticket == ticket;
         }
     }

@@ -18,8 +18,6 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::web;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::actors::mail::Answer;
@@ -206,17 +204,4 @@ pub async fn ask(
 ) -> Result<Answer, Refusal> {
     let command = Command::Older(OlderCommand::Ambulance(Box::new(command)));
     state.house.perform(Arc::clone(&who.0), Some(Topic::Board), command).await
-}
-
-/// The id that the answer about a new entry of a list names.
-///
-/// # Errors
-/// `internal` when it names none.
-pub fn id_in<T: DeserializeOwned>(answer: &Answer) -> Result<T, Refusal> {
-    #[derive(Deserialize)]
-    struct Named<T> {
-        id: T,
-    }
-    let named: Named<T> = serde_json::from_str(answer.get()).map_err(|_| Refusal::internal())?;
-    Ok(named.id)
 }

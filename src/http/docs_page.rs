@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 
 use crate::http::extract::MaybeCaller;
 use crate::http::openapi::document;
-use crate::http::page_frame::{escape, page};
+use crate::http::page_frame::{asset, escape, page};
 use crate::protocol::refusal::CODES;
 
 /// Its style and script.
@@ -44,13 +44,6 @@ async fn style() -> HttpResponse {
 
 async fn script() -> HttpResponse {
     asset("text/javascript; charset=utf-8", SCRIPT)
-}
-
-fn asset(kind: &str, text: &'static str) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type(kind)
-        .insert_header(("Cache-Control", "public, max-age=300"))
-        .body(text)
 }
 
 /// One operation with its place in the document.

@@ -7,6 +7,14 @@ use actix_web::http::StatusCode;
 
 use crate::auth::identity::Identity;
 
+/// A style or script of our pages.
+pub fn asset(kind: &'static str, text: &'static str) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header(("Cache-Control", "public, max-age=300"))
+        .body(text)
+}
+
 /// The style of plain pages, served at [`STYLE_PATH`].
 pub const STYLE: &str = include_str!("plain.css");
 /// Where [`STYLE`] is.

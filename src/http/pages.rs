@@ -11,7 +11,7 @@ use crate::auth::identity::{Identity, Role};
 use crate::http::ambulance;
 use crate::http::extract::MaybeCaller;
 use crate::http::login_pages;
-use crate::http::page_frame::{STYLE, STYLE_PATH, escape, page, redirect};
+use crate::http::page_frame::{STYLE, STYLE_PATH, asset, escape, page, redirect};
 
 /// One row of [`PAGES`].
 #[derive(Debug)]
@@ -84,10 +84,7 @@ pub fn home_of(role: Role) -> &'static str {
 }
 
 async fn style() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/css; charset=utf-8")
-        .insert_header(("Cache-Control", "public, max-age=300"))
-        .body(STYLE)
+    asset("text/css; charset=utf-8", STYLE)
 }
 
 fn facts(who: Option<&Identity>) -> String {

@@ -14,6 +14,7 @@ use crate::actors::pictures;
 use crate::http::attachments::hand_out_small;
 use crate::http::error::{Answered, ErrorBody};
 use crate::http::extract::Caller;
+use crate::http::file_names;
 use crate::http::forms;
 use crate::http::intake::{Wish, discard};
 use crate::http::rest::{chat_topic, in_body_words, path_id};
@@ -210,7 +211,8 @@ pub async fn show_open(
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Answered<HttpResponse> {
-    let read = state.house.lane.read(move |conn| pictures::see_open(conn, &name));
+    let key = file_names::key_of(&name).ok_or_else(Refusal::not_found)?;
+    let read = state.house.lane.read(move |conn| pictures::see_open(conn, &key));
     hand_out_small(&state, &read.await?, &request, true).await
 }
 

@@ -112,10 +112,6 @@ pub fn incidents(
     Ok(Seen { what: IncidentPage { incidents, more }, patients })
 }
 
-fn existing(conn: &mut DbConn, id: IncidentId) -> Result<IncidentView, Fault> {
-    incident_views::views(conn, &[id])?.pop().ok_or_else(|| Refusal::not_found().into())
-}
-
 fn orders_of(conn: &mut DbConn, id: IncidentId, whole: bool) -> Result<Vec<OrderView>, StoreError> {
     let wanted = order::Wanted { incident: Some(id), ..order::Wanted::default() };
     let ids = order::ids(conn, &wanted, i64::from(u16::MAX))?;
@@ -133,7 +129,7 @@ pub fn incident(
     id: IncidentId,
 ) -> Result<Seen<IncidentDetail>, Fault> {
     let eyes = Eyes::of(conn, who)?;
-    let view = existing(conn, id)?;
+    let view = incident_views::one(conn, id)?;
     let orders = orders_of(conn, id, eyes.see(id))?;
     let TimelinePage { entries, more } = entries(conn, &eyes, id, None, TIMELINE_BESIDE)?;
     let Seen { mut what, patients } = eyes.look(vec![view]);
@@ -173,7 +169,7 @@ pub fn timeline(
 ) -> Result<TimelinePage, Fault> {
     let limit = page_size(limit, 1)?;
     let eyes = Eyes::of(conn, who)?;
-    existing(conn, id)?;
+    incident::by_id(conn, id)?.ok_or_else(Refusal::not_found)?;
     entries(conn, &eyes, id, after, limit)
 }
 

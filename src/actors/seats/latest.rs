@@ -76,11 +76,6 @@ impl<S: Sink> Board<S> {
         self.rows.len() < before
     }
 
-    /// All who sit here.
-    pub fn listeners(&mut self) -> impl Iterator<Item = &mut Listener<S>> {
-        self.rows.iter_mut().map(|row| &mut row.listener)
-    }
-
     /// The seat has its snapshot. Whether it is owed what came meanwhile.
     pub fn go_live(&mut self, session: u64) -> bool {
         let seat = self.rows.iter_mut().find(|row| row.listener.session == session);

@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
 use crate::http::ambulance::input::Form;
-use crate::http::ambulance::{Caller, DESK, FIELD, admit, admit_or, ask, error, failed, id_in};
-use crate::http::drf::{Fail, Fields, Told, path_id};
+use crate::http::ambulance::{Caller, DESK, FIELD, admit, admit_or, ask, error, failed};
+use crate::http::drf::{Fail, Fields, Told, answered_id, path_id};
 use crate::http::state::State;
 use crate::ids::UnitId;
 use crate::models::unit;
@@ -138,7 +138,7 @@ pub async fn create(state: web::Data<State>, who: Caller, fields: Fields) -> Tol
         _ => refused(refusal),
     };
     let asked = ask(&state, &who, AmbulanceCommand::KeepUnit(Box::new(wish))).await;
-    let made: UnitId = id_in(&asked.map_err(taken)?)?;
+    let made: UnitId = answered_id(&asked.map_err(taken)?)?;
     Ok(HttpResponse::Created().json(one(&state, made).await?))
 }
 

@@ -5,10 +5,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value};
 
 use crate::http::ambulance::input::Form;
-use crate::http::ambulance::{
-    Caller, DESK, FIELD, KEEPERS, admit, admit_or, ask, error, failed, id_in,
-};
-use crate::http::drf::{Fail, Fields, Told, path_id};
+use crate::http::ambulance::{Caller, DESK, FIELD, KEEPERS, admit, admit_or, ask, error, failed};
+use crate::http::drf::{Fail, Fields, Told, answered_id, path_id};
 use crate::http::state::State;
 use crate::ids::HospitalId;
 use crate::models::hospital;
@@ -104,7 +102,7 @@ pub async fn create(state: web::Data<State>, who: Caller, fields: Fields) -> Tol
     form.ends()?;
     wish.emergency_load = wish.emergency_load.or(Some(Load::Moderate));
     let asked = ask(&state, &who, AmbulanceCommand::KeepHospital(Box::new(wish))).await;
-    let made: HospitalId = id_in(&asked.map_err(refused)?)?;
+    let made: HospitalId = answered_id(&asked.map_err(refused)?)?;
     Ok(HttpResponse::Created().json(one(&state, made).await?))
 }
 

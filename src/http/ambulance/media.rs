@@ -12,6 +12,7 @@ use crate::http::dispatch::log_shown;
 use crate::http::drf::{Fail, Told};
 use crate::http::error::ApiError;
 use crate::http::extract::{Caller, MaybeCaller};
+use crate::http::file_names;
 use crate::http::forms;
 use crate::http::request_form;
 use crate::http::state::State;
@@ -43,8 +44,7 @@ fn name_of(row: &AttachmentRow) -> String {
 fn key_of(name: &str) -> Option<String> {
     let uuid = name.split('.').next()?;
     let digits: String = uuid.chars().filter(|digit| *digit != '-').collect();
-    let is_key = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_key.then(|| format!("{}/{digits}", &digits[..2]))
+    file_names::key_of(&digits)
 }
 
 /// The picture that an address of an earlier answer names, while no call holds it.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::auth::identity::Identity;
 use crate::http::ambulance::reporting;
 use crate::http::drf::{Fail, Fields};
-use crate::http::page_frame::{escape, page};
+use crate::http::page_frame::{asset, escape, page};
 use crate::http::request_form::{self, PICTURES_MAX};
 use crate::http::state::State;
 use crate::protocol::dialect::ambulance::shapes;
@@ -207,13 +207,7 @@ async fn report(
 /// Registers the form's own route and the files of all these pages.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     for &(path, kind, text) in ASSETS {
-        let serve = move || async move {
-            HttpResponse::Ok()
-                .content_type(kind)
-                .insert_header(("Cache-Control", "public, max-age=300"))
-                .body(text)
-        };
-        cfg.route(path, web::get().to(serve));
+        cfg.route(path, web::get().to(move || async move { asset(kind, text) }));
     }
     cfg.route(FORM, web::post().to(report));
 }
