@@ -126,7 +126,7 @@ pub async fn list_events(
     let wait = number("wait", query.0.wait.as_deref())?.unwrap_or(0);
     let wait = u64::try_from(wait).ok().filter(|wait| *wait <= WAIT_MAX_S.unsigned_abs());
     let wait = wait.ok_or_else(|| Refusal::field("wait", format!("from 0 to {WAIT_MAX_S}")))?;
-    let (tap, begun) = Tap::open(&state, &who, &request, &topic, &wish, None).await?;
+    let (tap, begun) = Tap::open(&state, &who, &request, &topic, &wish, || None).await?;
     let page = collect(tap, begun, &wish, Duration::from_secs(wait)).await?;
     Ok(HttpResponse::Ok().json(page))
 }

@@ -19,7 +19,6 @@ use crate::http::state::State;
 use crate::http::upgrade;
 use crate::models::attempt::{Attempt, Outcome, Stage};
 use crate::protocol::command::Subscribe;
-use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 
 /// Keeps proxies from collecting what should flow.
@@ -39,8 +38,9 @@ pub async fn open(
     topic: &Topic,
     wish: &Subscribe,
 ) -> Answered<HttpResponse> {
-    let ticket = note(state, request, who)?;
-    let (tap, begun) = Tap::open(state, who, request, topic, wish, ticket).await?;
+    state.house.throttles.connect(peer::client_address(request, &state.config))?;
+    let attempt = || note(state, request, who);
+    let (tap, begun) = Tap::open(state, who, request, topic, wish, attempt).await?;
     let epoch: Arc<str> = begun.epoch.into();
     let mut first = String::new();
     let [greeting, reply] = &begun.frames;
@@ -60,10 +60,9 @@ pub async fn open(
         .streaming(Box::pin(body)))
 }
 
-/// Counts and records a stream among the attempts to connect.
-fn note(state: &State, request: &HttpRequest, who: &Caller) -> Result<Option<Ticket>, Refusal> {
+/// Records a stream among the attempts to connect.
+fn note(state: &State, request: &HttpRequest, who: &Caller) -> Option<Ticket> {
     let address = peer::client_address(request, &state.config);
-    state.house.throttles.connect(address)?;
     let attempt = Attempt {
         client_ip: Some(address.to_string()),
         user_agent: peer::user_agent(request),
@@ -79,7 +78,7 @@ fn note(state: &State, request: &HttpRequest, who: &Caller) -> Result<Option<Tic
         ended_at: None,
         duration_ms: None,
     };
-    Ok(upgrade::record(state, attempt, Ok(())))
+    upgrade::record(state, attempt, Ok(()))
 }
 
 struct Flow {

@@ -135,7 +135,7 @@ impl Tap {
         request: &HttpRequest,
         topic: &Topic,
         wish: &Subscribe,
-        attempt: Option<Ticket>,
+        attempt: impl FnOnce() -> Option<Ticket>,
     ) -> Result<(Self, Begun), ApiError> {
         let house = &state.house;
         if house.draining.load(Ordering::Relaxed) || house.throttles.is_full() {
@@ -153,7 +153,8 @@ impl Tap {
             who: Some(Arc::clone(&who.0)),
             manner: Manner::default(),
             start: Start::Served { topics: Vec::new() },
-            attempt,
+            // Once nothing more refuses: an attempt that is noted must also end.
+            attempt: attempt(),
             place: Some(place),
         };
         let near = server::open_within(opening, near_end::said(&said.to_string()));
