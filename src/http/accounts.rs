@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::actors::chat_commands::Effect;
 use crate::actors::effect_job;
+use crate::actors::lane::Fault;
 use crate::actors::people_commands;
 use crate::auth::password;
 use crate::clock;
@@ -26,6 +27,7 @@ use crate::layer::contract::Whom;
 use crate::models::store::DbConn;
 use crate::models::user::{self, NewUser, ProfileChange, User};
 use crate::protocol::command::read_json;
+use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::views::AccountView;
 
@@ -313,21 +315,33 @@ pub async fn change(
 /// A refusal that names the field; `conflict` when another has it.
 pub async fn apply(state: &State, id: UserId, change: ProfileChange) -> Result<User, Refusal> {
     check(&change)?;
-    let is_renamed = change.display_name.is_some();
-    let write =
-        move |conn: &mut _| user::change_profile(conn, id, change.clone()).map_err(profile::clash);
-    let changed = state.house.lane.write(write).await?;
-    if is_renamed {
-        let tell = move |conn: &mut DbConn| {
-            let mut effect = Effect::quiet(&());
-            people_commands::tell_of(conn, id, &mut effect.events)?;
-            Ok(effect)
-        };
-        effect_job::write(&state.house, tell).await?;
-    }
+    let work = move |conn: &mut DbConn| {
+        let mut effect = Effect::quiet(&());
+        write(conn, id, &change, &mut effect.events)?;
+        Ok(effect)
+    };
+    effect_job::write(&state.house, work).await?;
     // The next request finds the new name; what is open keeps the old one until it comes again.
     state.house.authenticator.forget(Whom::User(id));
-    Ok(changed)
+    let read = state.house.lane.read(move |conn| Ok(user::by_id(conn, id)?));
+    read.await?.ok_or_else(Refusal::not_found)
+}
+
+/// Makes a checked change, and tells of a new name those who see the person.
+///
+/// # Errors
+/// `conflict` when another has what is to be unique; those of the database.
+pub fn write(
+    conn: &mut DbConn,
+    id: UserId,
+    change: &ProfileChange,
+    events: &mut Vec<Event>,
+) -> Result<(), Fault> {
+    user::change_profile(conn, id, change.clone()).map_err(profile::clash)?;
+    match change.display_name {
+        Some(_) => Ok(people_commands::tell_of(conn, id, events)?),
+        None => Ok(()),
+    }
 }
 
 /// Checks what the database does not about a change of an account.

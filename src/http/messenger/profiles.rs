@@ -16,7 +16,6 @@ use crate::http::accounts as native;
 use crate::http::drf::{Fail, Fields, Told, path_id};
 use crate::http::messenger::accounts::of_account;
 use crate::http::messenger::{Caller, Viewer};
-use crate::http::profile;
 use crate::http::state::State;
 use crate::ids::UserId;
 use crate::layer::contract::Whom;
@@ -67,13 +66,9 @@ impl OwnChange {
         if let Some(PeopleCommand::SettingsChange(settings)) = &self.settings {
             people_commands::check_settings(settings)?;
         }
-        if self.account != user::ProfileChange::default() {
-            let changed = user::change_profile(conn, who.user, self.account.clone());
-            changed.map_err(profile::clash)?;
-        }
         let mut effect = Effect::quiet(&());
-        if self.account.display_name.is_some() {
-            people_commands::tell_of(conn, who.user, &mut effect.events)?;
+        if self.account != user::ProfileChange::default() {
+            native::write(conn, who.user, &self.account, &mut effect.events)?;
         }
         if self.profile != ProfileChange::default() {
             let change = PeopleCommand::ProfileChange(self.profile.clone());
