@@ -50,8 +50,17 @@ impl Form {
 
     /// Text without outer spaces; nothing when it is absent or `null`.
     pub fn text(&mut self, name: &str, most: usize) -> Option<String> {
+        self.bounded(name, most, str::trim)
+    }
+
+    /// Text as it is, as passwords are.
+    pub fn verbatim(&mut self, name: &str, most: usize) -> Option<String> {
+        self.bounded(name, most, |text| text)
+    }
+
+    fn bounded(&mut self, name: &str, most: usize, cut: fn(&str) -> &str) -> Option<String> {
         let text = match self.fields.text(name) {
-            Ok(text) => text?.trim().to_owned(),
+            Ok(text) => cut(&text?).to_owned(),
             Err(_) => {
                 self.wrong(name, "Not a valid string.");
                 return None;

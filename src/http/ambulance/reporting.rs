@@ -88,7 +88,8 @@ async fn pictures_in(state: &State, fields: &Fields) -> Result<Vec<AttachmentId>
             media::waiting(state, picture).await
         };
         match row {
-            Ok(row) => pictures.extend(row.map(|row| row.id)),
+            // An address that stands twice is one picture.
+            Ok(row) => pictures.extend(row.map(|row| row.id).filter(|id| !pictures.contains(id))),
             Err(refusal) => {
                 request_form::drop_pictures(state, &pictures).await;
                 return Err(media::refused(refusal));

@@ -87,7 +87,7 @@ fn read(fields: Fields, is_new: bool) -> Result<Given, Fail> {
     };
     let given = Given {
         username,
-        password: form.text("password", password::MAX_PASSWORD_BYTES),
+        password: form.verbatim("password", password::MAX_PASSWORD_BYTES),
         role: form.choice("role", |word| word.parse().ok()),
         is_active: form.flag("is_active"),
         is_staff: form.flag("is_staff"),
