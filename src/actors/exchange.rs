@@ -128,6 +128,11 @@ impl Exchange {
         self.deaf.load(Ordering::Relaxed)
     }
 
+    /// How many sockets look at the dispatch board and can answer what they hear.
+    pub fn hearing(&self) -> u32 {
+        self.seats(&Topic::Board).saturating_sub(self.deaf.load(Ordering::Relaxed))
+    }
+
     /// Counts an older client of the dispatch board for as long as what is returned lives.
     pub fn count_deaf(&self) -> Deaf {
         self.deaf.fetch_add(1, Ordering::Relaxed);

@@ -106,7 +106,7 @@ pub struct Lane {
     closing: Arc<AtomicBool>,
     reads: Arc<Semaphore>,
     store: Store,
-    exchange: Arc<Exchange>,
+    voice: Arc<Voice>,
 }
 
 impl std::fmt::Debug for Lane {
@@ -132,7 +132,7 @@ impl Lane {
         let waiting = Arc::new(AtomicUsize::new(0));
         let alive = Arc::new(AtomicBool::new(true));
         let closing = Arc::new(AtomicBool::new(false));
-        let lane_exchange = Arc::clone(&exchange);
+        let voice = Arc::new(Voice { exchange, layer, notifier });
         let writer = Writer {
             conn: store.writer()?,
             store: store.clone(),
@@ -141,20 +141,19 @@ impl Lane {
             waiting: Arc::clone(&waiting),
             alive: Arc::clone(&alive),
             closing: Arc::clone(&closing),
-            exchange,
-            layer,
-            notifier,
+            voice: Arc::clone(&voice),
         };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|cause| StoreError::Broken(cause.to_string()))?;
         let reads = Arc::new(Semaphore::new(READS));
-        let lane = Self { queue, waiting, alive, closing, reads, store, exchange: lane_exchange };
+        let lane = Self { queue, waiting, alive, closing, reads, store, voice };
         Ok((lane, thread))
     }
 
-    /// Queues a job. A full queue answers it `unavailable` at once.
+    /// Queues a job. A full queue answers it `unavailable` at once, and what is told of a failure
+    /// is told.
     pub fn submit(&self, job: Box<dyn Job>) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         if let Err(refused) = self.queue.try_send(job) {
@@ -162,7 +161,7 @@ impl Lane {
             let (TrySendError::Full(job) | TrySendError::Disconnected(job)) = refused;
             let mut aftermath = Aftermath::default();
             job.failed(Refusal::unavailable(BUSY_RETRY_MS), &mut aftermath);
-            self.exchange.reply_all(aftermath.replies);
+            self.voice.say(aftermath);
         }
     }
 
@@ -279,6 +278,11 @@ struct Writer {
     waiting: Arc<AtomicUsize>,
     alive: Arc<AtomicBool>,
     closing: Arc<AtomicBool>,
+    voice: Arc<Voice>,
+}
+
+/// Says what followed from jobs.
+struct Voice {
     exchange: Arc<Exchange>,
     layer: Arc<dyn ChannelLayer>,
     notifier: Arc<dyn Notifier>,
@@ -365,7 +369,7 @@ impl Writer {
         for job in batch {
             job.committed(&mut aftermath);
         }
-        self.say(aftermath);
+        self.voice.say(aftermath);
     }
 
     fn fail(&self, batch: Vec<Box<dyn Job>>, fault: StoreError) {
@@ -374,9 +378,11 @@ impl Writer {
         for job in batch {
             job.failed(refusal.clone(), &mut aftermath);
         }
-        self.say(aftermath);
+        self.voice.say(aftermath);
     }
+}
 
+impl Voice {
     /// Acks first, then events: a sender's reply never comes after its own event.
     fn say(&self, aftermath: Aftermath) {
         if !aftermath.replies.is_empty() {

@@ -65,7 +65,7 @@ pub fn place(
     // By the device's clock; but one that is behind is heard once all others are silent.
     let older = units::fixed_at
         .is_null()
-        .or(units::fixed_at.lt(fix.fixed_at))
+        .or(units::fixed_at.le(fix.fixed_at))
         .or(units::position_at.lt(silent_before));
     let change = (
         units::latitude.eq(fix.latitude),

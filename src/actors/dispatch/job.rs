@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use crate::actors::authorize::require;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
@@ -18,6 +19,7 @@ use crate::actors::mail::{Answer, ReplyTo, done};
 use crate::actors::notifier::Notifier;
 use crate::actors::post::{check_client_id, delivery};
 use crate::auth::identity::Identity;
+use crate::auth::policy::{Action, Relation};
 use crate::clock;
 use crate::ids::{AttachmentId, UserId};
 use crate::layer::contract::Envelope;
@@ -30,7 +32,7 @@ use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::{Topic, TopicKind};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -193,10 +195,12 @@ impl Job for DispatchJob {
 
     fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
         // A call for help that cannot be kept is told all the same: not keeping it is our fault.
+        // Whoever is of a crew by an order alone is not known while the database does not answer.
         if let Task::Command(who, command) = &self.task
             && let DispatchCommand::MaydayRaise(wish) = &**command
+            && require(who, TopicKind::Board, Action::RaiseMayday, Relation::Stranger).is_ok()
         {
-            let is_heard = self.exchange.seats(&Topic::Board) > 0;
+            let is_heard = self.exchange.hearing() > 0;
             let mayday = alarms::unkept(who, wish, is_heard, clock::now_naive());
             if !is_heard {
                 alarms::unheard(&mayday).hand_over(&*self.notifier);

@@ -183,15 +183,13 @@ impl Positions {
             return Turn::Old;
         }
         (track.newest, track.is_kept) = (fix, false);
-        if track.is_held {
-            return Turn::Waits;
-        }
         let left = rest.saturating_sub(now.saturating_duration_since(track.told_at));
         if left > Duration::ZERO {
-            track.is_held = true;
-            return Turn::Wait(left);
+            let waits = std::mem::replace(&mut track.is_held, true);
+            return if waits { Turn::Waits } else { Turn::Wait(left) };
         }
-        track.told_at = now;
+        // Whoever was to tell a held one may be gone with its board.
+        (track.is_held, track.told_at) = (false, now);
         Turn::Tell(fix.view(unit))
     }
 
@@ -388,6 +386,17 @@ mod tests {
         assert_eq!(positions.turn_of(unit, ms(201)), None);
         let next = fix(4, 400, 400);
         assert_eq!(positions.take(unit, next, ms(400), PACE), Turn::Tell(next.view(unit)));
+    }
+
+    #[test]
+    fn a_position_whose_turn_was_lost_is_told_with_the_next() {
+        let (positions, start, unit) = (Positions::default(), Instant::now(), UnitId(7));
+        let ms = |count| start + Duration::from_millis(count);
+        positions.take(unit, fix(1, 0, 0), start, PACE);
+        assert!(matches!(positions.take(unit, fix(2, 50, 50), ms(50), PACE), Turn::Wait(_)));
+        let next = fix(3, 250, 250);
+        assert_eq!(positions.take(unit, next, ms(250), PACE), Turn::Tell(next.view(unit)));
+        assert_eq!(positions.turn_of(unit, ms(260)), None, "nothing is held any more");
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
     /// How many sockets of dispatchers listen to the board of this process and can answer an
     /// alarm; one that is just being opened may count as one too few, never as one too many.
     pub fn heard(&self) -> u32 {
-        self.exchange.seats(&Topic::Board).saturating_sub(self.exchange.deaf())
+        self.exchange.hearing()
     }
 
     /// How many sockets listen to a unit's topic.

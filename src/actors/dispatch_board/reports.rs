@@ -153,9 +153,12 @@ impl DispatchBoard {
 
     /// Has the writer keep what came since the last time.
     pub(super) fn keep_positions(&mut self, ctx: &mut Context<Self>) {
+        if self.reports.keeping {
+            return;
+        }
         let house = Arc::clone(&self.switchboard.house);
         let all = Arc::new(house.positions.to_keep(&house.settings.dispatch));
-        if self.reports.keeping || all.is_empty() {
+        if all.is_empty() {
             return;
         }
         self.reports.keeping = true;
