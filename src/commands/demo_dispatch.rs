@@ -8,10 +8,11 @@ use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::{UnitId, UserId};
 use crate::models::error::StoreError;
+use crate::models::incident_list::{self, Wanted};
 use crate::models::position::{self, Fix};
 use crate::models::store::DbConn;
 use crate::models::unit;
-use crate::models::{hospital, incident, shift};
+use crate::models::{hospital, shift};
 use crate::protocol::command::dispatch::IncidentCreate;
 use crate::protocol::command::fleet::{HospitalBeds, HospitalSave, ShiftStart, UnitSave};
 use crate::protocol::dispatch::{Degrees, IncidentType, Load, Priority, UnitType};
@@ -164,7 +165,7 @@ pub fn stage(
         staged.hospitals += usize::from(made.is_some());
     }
     // Once there was any call, what became of the calls is for whoever tries the server.
-    if incident::ids_by_status(conn, &[], None, 1)?.is_empty() {
+    if incident_list::ids(conn, &Wanted::default(), 1)?.is_empty() {
         for demo in CALLS {
             let made = does(conn, dispatcher, settings, |work| take_call(work, demo))?;
             staged.incidents += usize::from(made.is_some());

@@ -159,27 +159,6 @@ pub fn open_ids(conn: &mut DbConn) -> Result<Vec<IncidentId>, StoreError> {
         .load(conn)?)
 }
 
-/// Ids of incidents in any of these statuses (all with none given), newest first, below `before`.
-pub fn ids_by_status(
-    conn: &mut DbConn,
-    statuses: &[IncidentStatus],
-    before: Option<IncidentId>,
-    limit: i64,
-) -> Result<Vec<IncidentId>, StoreError> {
-    let mut query = incidents::table
-        .order(incidents::id.desc())
-        .limit(limit)
-        .select(incidents::id)
-        .into_boxed();
-    if !statuses.is_empty() {
-        query = query.filter(incidents::status.eq_any(statuses));
-    }
-    if let Some(before) = before {
-        query = query.filter(incidents::id.lt(before));
-    }
-    Ok(query.load(conn)?)
-}
-
 /// Whether other incidents are duplicates of this one.
 pub fn has_duplicates(conn: &mut DbConn, id: IncidentId) -> Result<bool, StoreError> {
     let found = incidents::table.filter(incidents::duplicate_of.eq(id)).select(incidents::id);

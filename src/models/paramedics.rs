@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::auth::identity::Role;
 use crate::ids::{IncidentId, UserId};
 use crate::models::error::StoreError;
-use crate::models::schema::{order_crew, orders, shifts, users};
+use crate::models::schema::{order_crew, orders, users};
 use crate::models::store::DbConn;
 use crate::models::user::User;
 use crate::models::{order, shift};
@@ -29,14 +29,8 @@ pub fn all(conn: &mut DbConn, only_available: bool) -> Result<Vec<User>, StoreEr
 
 /// The first by name who is available, on shift nowhere and named by no order.
 pub fn first_free(conn: &mut DbConn) -> Result<Option<UserId>, StoreError> {
-    let named: Vec<Option<UserId>> = orders::table
-        .filter(orders::ended_at.is_null())
-        .filter(orders::paramedic_id.is_not_null())
-        .select(orders::paramedic_id)
-        .load(conn)?;
-    let on_shift: Vec<UserId> =
-        shifts::table.filter(shifts::ended_at.is_null()).select(shifts::user_id).load(conn)?;
-    let busy: BTreeSet<UserId> = named.into_iter().flatten().chain(on_shift).collect();
+    let on_duty = shift::on_duty(conn)?;
+    let busy: BTreeSet<UserId> = on_duty.into_iter().map(|(user, _)| user).collect();
     let free = all(conn, true)?.into_iter().map(|user| user.id);
     Ok(free.into_iter().find(|id| !busy.contains(id)))
 }

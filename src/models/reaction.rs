@@ -148,17 +148,18 @@ pub fn name(conn: &mut DbConn, message: &mut MessageView) -> Result<(), StoreErr
     if message.reactions.is_empty() {
         return Ok(());
     }
-    let mut reactors = reactors(conn, message.id)?;
-    let ids: Vec<UserId> = reactors.iter().map(|one| one.user.id).collect();
-    let people = user::persons(conn, &ids)?;
-    for one in &mut reactors {
-        if let Some(person) = people.get(&one.user.id) {
-            one.user = person.clone();
-        }
-    }
+    let reactors = reactors(conn, message.id)?;
     for view in &mut message.reactions {
         let theirs = reactors.iter().filter(|one| one.emoji == view.emoji);
         view.each = theirs.take(view.users.len()).cloned().collect();
+    }
+    let named = message.reactions.iter_mut().flat_map(|view| &mut view.each);
+    let ids: Vec<UserId> = named.map(|one| one.user.id).collect();
+    let people = user::persons(conn, &ids)?;
+    for one in message.reactions.iter_mut().flat_map(|view| &mut view.each) {
+        if let Some(person) = people.get(&one.user.id) {
+            one.user = person.clone();
+        }
     }
     Ok(())
 }

@@ -139,11 +139,6 @@ impl Store {
         self.inner.source.engine()
     }
 
-    /// Whether this store holds the database as its server process.
-    pub fn is_exclusive(&self) -> bool {
-        self.inner.exclusive
-    }
-
     /// The SQLite file; none on PostgreSQL.
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.inner.source.url().sqlite_path()

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use switchboard::actors::dispatch::snapshot;
 use switchboard::auth::identity::Role;
 use switchboard::ids::IncidentId;
+use switchboard::models::incident_list::{self, Wanted};
 use switchboard::models::store::Store;
-use switchboard::models::{incident, order, timeline};
+use switchboard::models::{order, timeline};
 use switchboard::protocol::dispatch::OrderState;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -328,7 +329,7 @@ fn judge(store: &Store, boards: &[Board]) {
         assert_eq!(states(&board.orders), states(&orders));
     }
     let all: Vec<IncidentId> =
-        store.read(|conn| incident::ids_by_status(conn, &[], None, 1_000)).unwrap();
+        store.read(|conn| incident_list::ids(conn, &Wanted::default(), 1_000)).unwrap();
     assert_eq!(all.len(), 2 * CALLS, "no call was lost and none was taken twice");
     let mut given = 0;
     for id in all {

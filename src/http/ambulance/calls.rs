@@ -9,7 +9,8 @@ use crate::http::ambulance::{CREWS, Caller, admit, ask, error, failed, letters, 
 use crate::http::drf::{Fail, Fields, Told, parameter, path_id};
 use crate::http::state::State;
 use crate::ids::IncidentId;
-use crate::models::{incident, paramedics};
+use crate::models::incident_list::{self, Wanted};
+use crate::models::paramedics;
 use crate::protocol::command::ambulance::{AmbulanceCommand, Changing, Stepping};
 use crate::protocol::command::dispatch::IncidentChange;
 use crate::protocol::dispatch::{IncidentStatus, IncidentType, Priority};
@@ -40,8 +41,8 @@ async fn listed(
     who: &Caller,
     statuses: &'static [IncidentStatus],
 ) -> Result<HttpResponse, Fail> {
-    let pick =
-        move |conn: &mut _| Ok(incident::ids_by_status(conn, statuses, None, letters::CALLS_MAX)?);
+    let wanted = Wanted { statuses: statuses.to_vec(), ..Wanted::default() };
+    let pick = move |conn: &mut _| Ok(incident_list::ids(conn, &wanted, letters::CALLS_MAX)?);
     let calls = letters::list(state, who, pick).await?;
     Ok(HttpResponse::Ok().json(calls))
 }
