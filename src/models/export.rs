@@ -49,9 +49,18 @@ pub const SECTIONS: &[(&str, Read)] = &[
     ("shifts", shifts),
 ];
 
+/// Where to go on after `found`, which are `most` when there may be more. What was found decides,
+/// not what is left of it: a row may go between two reads.
+fn next<T>(found: &[T], most: i64, place: impl Fn(&T) -> i64) -> Option<i64> {
+    let is_full = i64::try_from(found.len()).unwrap_or(i64::MAX) >= most;
+    found.last().map(place).filter(|_| is_full)
+}
+
 fn page<T: Serialize>(rows: &[T], place: impl Fn(&T) -> i64) -> Result<Rows, StoreError> {
-    let is_full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= PAGE;
-    let next = rows.last().map(place).filter(|_| is_full);
+    written(rows, next(rows, PAGE, place))
+}
+
+fn written<T: Serialize>(rows: &[T], next: Option<i64>) -> Result<Rows, StoreError> {
     let written: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
     let rows = written.map_err(|cause| StoreError::Broken(cause.to_string()))?;
     Ok(Rows { rows, next })
@@ -128,7 +137,7 @@ fn own_messages(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, Sto
         .load(conn)?;
     let mut views = message::views(conn, &ids)?;
     let rows: Vec<_> = ids.iter().filter_map(|id| views.remove(id)).collect();
-    page(&rows, |row| row.id.0)
+    written(&rows, next(&ids, PAGE, |id| id.0))
 }
 
 fn calls(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {
@@ -141,7 +150,7 @@ fn calls(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError
         .load(conn)?;
     let mut views = call::views_of(conn, &ids)?;
     let rows: Vec<_> = ids.iter().filter_map(|id| views.remove(id)).collect();
-    page(&rows, |row| row.id.0)
+    written(&rows, next(&ids, PAGE, |id| id.0))
 }
 
 fn reports(conn: &mut DbConn, user: UserId, after: i64) -> Result<Rows, StoreError> {

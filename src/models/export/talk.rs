@@ -8,7 +8,7 @@ use crate::clock;
 use crate::ids::{AttachmentId, ConversationId, MessageId, NotificationId, UserId};
 use crate::models::attachment::{self, AttachmentRow};
 use crate::models::error::StoreError;
-use crate::models::export::{PAGE, Rows, page};
+use crate::models::export::{PAGE, Rows, next, page, written};
 use crate::models::message::MessageRow;
 use crate::models::schema::{
     attachments, message_versions as versions, messages, notifications, pins, reactions,
@@ -49,7 +49,7 @@ pub(super) fn own_reactions(
     let next = rows.last().map(|row| row.0.0).filter(|_| is_full);
     let own = |(message, emoji, at)| OwnReaction { message, emoji, at };
     let rows: Vec<OwnReaction> = rows.into_iter().map(own).collect();
-    Ok(Rows { next, ..page(&rows, |_| 0)? })
+    written(&rows, next)
 }
 
 #[derive(Serialize)]
@@ -92,13 +92,11 @@ pub(super) fn edited_messages(
         .limit(EDITED)
         .select(MessageRow::as_select())
         .load(conn)?;
-    let is_full = i64::try_from(found.len()).is_ok_and(|count| count >= EDITED);
     let mut rows = Vec::with_capacity(found.len());
     for row in &found {
         rows.push(Edited { message: row.id, versions: version::list(conn, row)? });
     }
-    let next = found.last().map(|row| row.id.0).filter(|_| is_full);
-    Ok(Rows { next, ..page(&rows, |_| 0)? })
+    written(&rows, next(&found, EDITED, |row| row.id.0))
 }
 
 #[derive(Serialize)]
@@ -120,7 +118,7 @@ pub(super) fn own_files(conn: &mut DbConn, user: UserId, after: i64) -> Result<R
         .load(conn)?;
     let own = |row: AttachmentRow| OwnFile { file: row.view(), message: row.message_id };
     let rows: Vec<OwnFile> = attachment::by_ids(conn, &ids)?.into_iter().map(own).collect();
-    page(&rows, |row| row.file.id.0)
+    written(&rows, next(&ids, PAGE, |id| id.0))
 }
 
 pub(super) fn own_notifications(
@@ -137,5 +135,5 @@ pub(super) fn own_notifications(
         .load(conn)?;
     let mut views = notification::views(conn, &ids)?;
     let rows: Vec<_> = ids.iter().filter_map(|id| views.remove(id)).collect();
-    page(&rows, |row| row.id.0)
+    written(&rows, next(&ids, PAGE, |id| id.0))
 }
