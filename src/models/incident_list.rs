@@ -78,14 +78,14 @@ pub fn ids(conn: &mut DbConn, wanted: &Wanted, limit: i64) -> Result<Vec<Inciden
     }
     if let Some(words) = &wanted.words {
         let found = holds(&words.text);
-        let call = lower(incidents::call_id).like(found.clone()).escape('\\');
-        let code = lower(incidents::determinant).like(found.clone()).escape('\\');
+        let call = lower(incidents::call_id).like(lower(found.clone())).escape('\\');
+        let code = lower(incidents::determinant).like(lower(found.clone())).escape('\\');
         if words.everywhere {
-            let name = lower(incidents::caller_name).like(found.clone()).escape('\\');
-            let phone = lower(incidents::caller_phone).like(found.clone()).escape('\\');
-            let place = lower(incidents::address).like(found.clone()).escape('\\');
-            let story = lower(incidents::description).like(found.clone()).escape('\\');
-            let patient = lower(incident_patients::name).like(found).escape('\\');
+            let name = lower(incidents::caller_name).like(lower(found.clone())).escape('\\');
+            let phone = lower(incidents::caller_phone).like(lower(found.clone())).escape('\\');
+            let place = lower(incidents::address).like(lower(found.clone())).escape('\\');
+            let story = lower(incidents::description).like(lower(found.clone())).escape('\\');
+            let patient = lower(incident_patients::name).like(lower(found)).escape('\\');
             let patients = incident_patients::table.filter(patient);
             let patients = incidents::id.eq_any(patients.select(incident_patients::incident_id));
             query = query.filter(call.or(code).or(name).or(phone).or(place).or(story).or(patients));

@@ -22,10 +22,11 @@ fn in_order(conn: &mut DbConn, ids: &[MessageId]) -> Result<Vec<MessageView>, St
     Ok(ids.iter().filter_map(|id| views.remove(id)).collect())
 }
 
-/// A pattern that finds `text` as it is, among letters made small by [`lower()`].
+/// A pattern that finds `text` as it is. Both it and what is searched go through [`lower()`]: an
+/// engine must find what is written as it is asked for, whatever letters it can fold.
 pub fn holds(text: &str) -> String {
     let plain = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{}%", plain.to_lowercase())
+    format!("%{plain}%")
 }
 
 diesel::define_sql_function! {
@@ -50,7 +51,7 @@ pub fn newest(
         .select(messages::id)
         .into_boxed();
     if let Some(text) = text {
-        query = query.filter(lower(messages::content).like(holds(text)).escape('\\'));
+        query = query.filter(lower(messages::content).like(lower(holds(text))).escape('\\'));
     }
     let ids: Vec<MessageId> = query.load(conn)?;
     in_order(conn, &ids)

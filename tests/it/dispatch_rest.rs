@@ -305,7 +305,8 @@ async fn lists_are_filtered_paged_and_masked_and_words_find_nothing_that_is_mask
     each_engine(&[], async |server| {
         let (dana, musu, unit) = shift(&server).await;
         let first = opens(&dana).await;
-        let other = json!({"incident_type": "FIRE", "priority": "LOW", "address": "Kroo Bay"});
+        let other =
+            json!({"incident_type": "FIRE", "priority": "LOW", "address": "Église, Kroo Bay"});
         let other = expect(&dana, 201, ("POST", "/api/v1/incidents"), Some(other)).await;
         let (other, call_id) = (text(&other["id"]), text(&other["call_id"]));
         let ids = async |who: &Person, query: &str| {
@@ -334,6 +335,8 @@ async fn lists_are_filtered_paged_and_masked_and_words_find_nothing_that_is_mask
             );
             assert_eq!(ids(&musu, &format!("q={words}")).await.len(), 0, "{words} is masked");
         }
+        let whole = ids(&dana, "q=%C3%89glise").await;
+        assert_eq!(whole, std::slice::from_ref(&other), "as it is written, on any engine");
         assert_eq!(ids(&dana, "q=%25").await.len(), 0, "a percent sign is no wildcard");
         assert_eq!(
             ids(&musu, &format!("q={}", call_id.to_lowercase())).await,
