@@ -21,7 +21,6 @@ use crate::commands::terminal::tell;
 use crate::config::Config;
 use crate::models::error::StoreError;
 use crate::models::foreign::{Foreign, Tables};
-use crate::models::imported;
 use crate::models::store::{DbConn, transaction};
 
 /// The words behind `import-django`.
@@ -102,7 +101,6 @@ impl Import<'_> {
         let people = People::bring(self, conn)?;
         talk::bring(self, conn, &people)?;
         sessions::bring(self, conn, &people)?;
-        transaction(conn, imported::settle_counts)?;
         self.tell_unmapped(&people)
     }
 

@@ -113,6 +113,7 @@ pub fn settle_account(
         return Ok(user);
     }
     diesel::update(row).set(users::id.eq(wanted)).execute(conn)?;
+    count_on(conn, "users")?;
     Ok(wanted)
 }
 
@@ -141,15 +142,14 @@ pub fn settle_conversation(
         let row = topics::table.find(made.topic_id);
         diesel::update(row).set(topics::name.eq(topic)).execute(conn)?;
     }
+    count_on(conn, "conversations")?;
     made.id = wanted;
     Ok(made)
 }
 
-/// Has PostgreSQL count on from the highest id there is; SQLite does so by itself.
-///
-/// # Errors
-/// Those of the database.
-pub fn settle_counts(conn: &mut DbConn) -> Result<(), StoreError> {
+/// Has PostgreSQL count on from the highest id of a table, and never back; SQLite does so by
+/// itself.
+fn count_on(conn: &mut DbConn, table: &str) -> Result<(), StoreError> {
     #[derive(QueryableByName)]
     struct Set {
         #[diesel(sql_type = BigInt)]
@@ -157,13 +157,11 @@ pub fn settle_counts(conn: &mut DbConn) -> Result<(), StoreError> {
         set: i64,
     }
     if let DbConn::Postgres(conn) = conn {
-        for table in ["users", "conversations"] {
-            let text = format!(
-                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), \
-                 GREATEST((SELECT max(id) FROM {table}), 1)) AS set"
-            );
-            diesel::sql_query(text).load::<Set>(conn)?;
-        }
+        let text = format!(
+            "SELECT setval('{table}_id_seq', GREATEST((SELECT max(id) FROM {table}), \
+             (SELECT last_value FROM {table}_id_seq))) AS set"
+        );
+        diesel::sql_query(text).load::<Set>(conn)?;
     }
     Ok(())
 }

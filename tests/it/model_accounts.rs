@@ -7,6 +7,7 @@ use switchboard::auth::identity::Role;
 use switchboard::clock;
 use switchboard::ids::{LoginId, UserId};
 use switchboard::models::error::StoreError;
+use switchboard::models::imported::{self, OldAccount};
 use switchboard::models::login::{self, NewApiToken, NewLogin, Refreshed};
 use switchboard::models::store::{DbConn, Store};
 use switchboard::models::user::{self, NewUser, ProfileChange, User};
@@ -46,6 +47,27 @@ fn clash(result: Result<User, StoreError>) -> String {
 /// Runs `story` in one transaction.
 fn write<T>(store: &Store, story: impl FnOnce(&mut DbConn) -> T) -> T {
     store.write(|conn| Ok(story(conn))).unwrap()
+}
+
+#[test]
+fn an_imported_account_that_takes_an_id_ahead_leaves_the_next_one_an_id_of_its_own() {
+    for_each_engine(|store| {
+        write(store, |conn| {
+            let first = person(conn, "first").id;
+            let old = |id| OldAccount {
+                is_active: true,
+                is_available: true,
+                last_login: None,
+                date_joined: None,
+                id: Some(id),
+            };
+            let second = person(conn, "second").id;
+            let ahead = imported::settle_account(conn, second, &old(second.0 + 1)).unwrap();
+            assert_eq!(ahead, UserId(second.0 + 1));
+            let third = person(conn, "third").id;
+            assert!(third > ahead && ahead > first, "{first} {ahead} {third}");
+        });
+    });
 }
 
 #[test]

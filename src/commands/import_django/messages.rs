@@ -77,14 +77,12 @@ pub(super) fn bring(
                 posting.newest.insert(home.id, (home.topic, old.created_at));
                 report.counted("messages");
             }
+            // With the messages: should the import break off, the next one knows them already.
+            for (id, (topic, newest)) in std::mem::take(&mut posting.newest) {
+                imported::settle_talk(conn, id, topic, newest)?;
+            }
             Ok(())
         })
-    })?;
-    transaction(conn, |conn| {
-        for (&id, &(topic, newest)) in &posting.newest {
-            imported::settle_talk(conn, id, topic, newest)?;
-        }
-        Ok(())
     })?;
     Ok(())
 }
