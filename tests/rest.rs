@@ -232,3 +232,23 @@ async fn browsers_may_ask_from_listed_origins_and_loopback_only() {
     assert!(answer.status().is_success());
     assert!(!answer.headers().contains_key("access-control-allow-origin"));
 }
+
+#[actix_web::test]
+async fn the_api_documents_itself_for_whoever_asks() {
+    let server = Server::start().await;
+    let page = server.ask(NOBODY, Method::GET, "/api/v1/docs/", None).await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(!policy.contains("http"), "no other host is asked: {policy}");
+    let page = page.text().await.unwrap();
+    assert!(page.contains("id=\"get-search-messages\""), "an operation of the API is told");
+    let document = server.ask(NOBODY, Method::GET, "/api/v1/openapi.json", None).await;
+    let document: Value = document.json().await.unwrap();
+    let search = &document["paths"]["/api/v1/search/messages"]["get"]["parameters"];
+    assert!(
+        search.as_array().unwrap().iter().all(|parameter| parameter["in"] == "query"),
+        "{search}"
+    );
+    let script = server.ask(NOBODY, Method::GET, "/assets/docs.js", None).await;
+    assert_eq!(script.status(), StatusCode::OK);
+}

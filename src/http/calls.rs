@@ -25,6 +25,7 @@ pub struct Description;
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Calls before this one.
     before: Option<String>,

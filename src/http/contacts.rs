@@ -23,6 +23,7 @@ pub struct Description;
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// The `id` of the entry after which to go on.
     after: Option<String>,

@@ -55,6 +55,7 @@ pub struct SendBody {
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// From 1.
     page: Option<String>,

@@ -107,6 +107,7 @@ pub struct Health {
 
 /// How many workflows to list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct WorkflowQuery {
     /// 1 to 100; 20 when absent.
     limit: Option<String>,

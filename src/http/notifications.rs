@@ -43,6 +43,7 @@ pub struct Described;
 
 /// Which notifications to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Those with a smaller `place`.
     before: Option<String>,

@@ -39,6 +39,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
 
 /// What to look for.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// 2 to 150 characters: the start of a username or part of a display name.
     q: String,

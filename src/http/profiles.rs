@@ -31,6 +31,7 @@ pub struct Description;
 
 /// About whom to ask.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PresenceQuery {
     /// Up to 200 user ids with commas between them.
     users: String,

@@ -22,6 +22,7 @@ pub struct Description;
 
 /// Which reports.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ReportQuery {
     /// `open`, `resolved` or `dismissed`; `open` when absent.
     state: Option<String>,

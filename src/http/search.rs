@@ -21,6 +21,7 @@ pub struct Description;
 
 /// What to look for, and where.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// Words, `"phrases"`, and beginnings of words with a star.
     q: String,

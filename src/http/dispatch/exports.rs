@@ -45,6 +45,7 @@ pub async fn document(
 
 /// Which incidents to export.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct SpanQuery {
     /// Received at this moment (RFC 3339) or later.
     from: Option<String>,

@@ -55,6 +55,7 @@ pub async fn unit_board(
 
 /// Which page of what happened to a unit.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct TimelineQuery {
     /// Entries told before this one.
     before: Option<String>,

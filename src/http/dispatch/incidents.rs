@@ -31,6 +31,7 @@ pub struct Description;
 
 /// Which incidents to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Statuses with commas between them.
     status: Option<String>,
@@ -132,6 +133,7 @@ pub async fn show_one(
 
 /// Which page of a timeline.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct TimelineQuery {
     /// The `id` of the entry after which to go on.
     after: Option<String>,
@@ -172,6 +174,7 @@ pub async fn readers(
 
 /// Which lines of the log.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LogQuery {
     /// What this person saw.
     user: Option<String>,

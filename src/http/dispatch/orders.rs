@@ -21,6 +21,7 @@ pub struct Description;
 
 /// Which orders to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct OrderQuery {
     incident: Option<String>,
     unit: Option<String>,
@@ -67,6 +68,7 @@ pub async fn show_one(
 
 /// Which shifts to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ShiftQuery {
     unit: Option<String>,
     user: Option<String>,
@@ -99,6 +101,7 @@ pub async fn shifts(
 
 /// Which maydays to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct MaydayQuery {
     /// `true`: those that have not ended; `false`: those that have.
     open: Option<String>,

@@ -21,6 +21,7 @@ pub struct Description;
 
 /// What units must be like, and how many to name.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct RecommendQuery {
     /// What a unit must be capable of: words with commas between.
     capabilities: Option<String>,
