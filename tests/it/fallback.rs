@@ -293,7 +293,7 @@ async fn a_stream_ends_within_a_second_of_what_it_stood_on() {
     assert!(began.elapsed() < SECOND);
 
     let mut short = ada.clone();
-    short.token = ada.token_for(Duration::from_secs(2));
+    short.token = ada.token_for(Duration::from_secs(4));
     let mut by_ada = Stream::open(&short, &path(&room), "").await;
     by_ada.hears("auth.expiring").await;
     assert_eq!(by_ada.ends().await["code"], 4001);

@@ -13,7 +13,7 @@ fn names(people: &Value) -> Vec<String> {
 
 /// Hears presence until everyone of `joined` has come and everyone of `left` has gone; returns all
 /// names that were told on the way.
-async fn hears_of(socket: &mut Socket, joined: &[&str], left: &[&str]) -> Vec<String> {
+pub async fn hears_of(socket: &mut Socket, joined: &[&str], left: &[&str]) -> Vec<String> {
     let (mut came, mut went) = (Vec::new(), Vec::new());
     let all = |told: &[String], wanted: &[&str]| {
         wanted.iter().all(|name| told.iter().any(|told| told == name))
