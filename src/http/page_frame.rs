@@ -61,7 +61,7 @@ pub fn page(status: StatusCode, title: &str, who: Option<&Identity>, body: &str)
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header(("Cache-Control", "no-store"))
-        .insert_header(("Vary", "Cookie"))
+        .insert_header(("Vary", "Cookie, Accept"))
         .body(html)
 }
 
