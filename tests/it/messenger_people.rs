@@ -164,11 +164,32 @@ async fn a_list_of_conversations_shows_each_with_its_own_picture() {
             assert_eq!(one["avatar"].is_string(), number % 2 == 0, "{one}");
             pictures.insert(id, one["avatar"].clone());
         }
+        // As their own clients give one: a form with the change.
+        let (id, path) = (group(&[&alice, &bob]).await, "/api/chat/conversations/");
+        let path = format!("{path}{id}/");
+        let face = png(9, 9);
+        let files = [("avatar", "us.png", face.as_slice())];
+        let denied = Rest::bearer(&bob).sends_form_by("PATCH", 403, &path, &[], &files).await;
+        assert_eq!(keys(&denied), ["detail"]);
+        let odd = [("avatar", "us.png", &b"no picture"[..])];
+        let told = rest.sends_form_by("PATCH", 400, &path, &[("title", "No")], &odd).await;
+        assert_eq!(keys(&told), ["avatar"]);
+        let texts = [("title", "Us"), ("description", "a form")];
+        let one = rest.sends_form_by("PATCH", 200, &path, &texts, &files).await;
+        assert_eq!((&one["title"], &one["description"]), (&json!("Us"), &json!("a form")));
+        assert_eq!(one["invite_link"], Value::Null);
+        let link = one["avatar"].as_str().unwrap();
+        let nobody = Rest::anonymous(server.address);
+        let got = nobody.asks("GET", &link[link.find("/media").unwrap()..], None).await;
+        assert_eq!(got.status(), 200);
+        pictures.insert(id, one["avatar"].clone());
         let listed = rest.get(200, "/api/chat/conversations/").await;
-        assert_eq!(listed.as_array().unwrap().len(), 4);
+        assert_eq!(listed.as_array().unwrap().len(), 5);
         for one in listed.as_array().unwrap() {
             assert_eq!(one["avatar"], pictures[&one["id"].as_i64().unwrap()]);
         }
+        let gone = rest.patch(200, &path, json!({"avatar": null})).await;
+        assert_eq!((&gone["avatar"], &gone["title"]), (&Value::Null, &json!("Us")));
     })
     .await;
 }

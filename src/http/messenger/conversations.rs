@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use crate::actors::authorize::admit_for;
 use crate::actors::lane::Fault;
-use crate::actors::{looks, pictures};
+use crate::actors::{effect_job, looks, pictures};
 use crate::auth::policy::Action;
 use crate::http::drf::{Fail, Fields, Told, answered_id, parameter, path_id};
-use crate::http::messenger::{Caller, Viewer, absolute, letters};
+use crate::http::forms;
+use crate::http::messenger::{Caller, Viewer, absolute, letters, profiles};
+use crate::http::parcels::Parcel;
 use crate::http::state::State;
 use crate::ids::{ConversationId, UserId};
 use crate::models::people::{self, Company};
@@ -234,15 +236,36 @@ pub async fn create_direct(
     shown(&state, &request, &who, id, StatusCode::CREATED).await
 }
 
-/// Changes title, description and whether it is public.
+/// Changes title, description, whether it is public, and its picture, which a form may bring.
 pub async fn change(
     state: web::Data<State>,
     request: HttpRequest,
     who: Caller,
     path: web::Path<String>,
-    fields: Fields,
+    body: web::Payload,
 ) -> Told {
     let id: ConversationId = path_id(&path)?;
+    if forms::is_form(&request) {
+        // Asked first, so that no file is taken from whoever may not change it.
+        let (asker, asked) = (Arc::clone(&who.0), Topic::conversation(id));
+        let read = move |conn: &mut DbConn| pictures::may_portray(conn, &asker, &asked).map(|_| ());
+        state.house.lane.read(read).await.map_err(|refusal| Fail::of(refusal, MODEL))?;
+    }
+    let parcel = profiles::read(&state, &request, &who, body).await?;
+    let files = parcel.ids();
+    let changed = changed(&state, &who, id, &parcel).await;
+    let link = Parcel::settle(&state, &files, changed).await?;
+    shown_with(&state, &request, &who, id, (StatusCode::OK, link)).await
+}
+
+/// Does what a request wants changed; the link it made, if it was to make one.
+async fn changed(
+    state: &State,
+    who: &Caller,
+    id: ConversationId,
+    parcel: &Parcel,
+) -> Result<Option<String>, Fail> {
+    let fields = &parcel.fields;
     let title = fields.short_text("title", TITLE_CHARS)?;
     let description = fields.text("description")?;
     let is_public = fields.flag("is_public")?;
@@ -258,11 +281,16 @@ pub async fn change(
         let done = state.house.perform(Arc::clone(&who.0), Some(Topic::conversation(id)), command);
         done.await.map_err(|refusal| Fail::of(refusal, MODEL))?;
     }
-    if !fields.0.contains_key("invite_link") {
-        return shown(&state, &request, &who, id, StatusCode::OK).await;
+    if let Some(picture) = profiles::picture(parcel) {
+        let (who, topic) = (Arc::clone(&who.0), Topic::conversation(id));
+        let work = move |conn: &mut DbConn| pictures::portray(conn, &who, &topic, picture);
+        let done = effect_job::write(&state.house, work).await;
+        done.map_err(|refusal| Fail::of(refusal, MODEL))?;
     }
-    let link = invite(&state, &who, id, fields.text("invite_link")?).await?;
-    shown_with(&state, &request, &who, id, (StatusCode::OK, link)).await
+    match fields.0.contains_key("invite_link") {
+        true => invite(state, who, id, fields.text("invite_link")?).await,
+        false => Ok(None),
+    }
 }
 
 /// Makes a link by which people come in when there is to be one, whatever it was called; its word

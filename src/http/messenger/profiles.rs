@@ -104,7 +104,7 @@ impl OwnChange {
 
 /// The picture a body brings: a file, or nothing in its place. An address is what one has already
 /// and was sent along.
-fn picture(parcel: &Parcel) -> Option<Option<AttachmentId>> {
+pub(super) fn picture(parcel: &Parcel) -> Option<Option<AttachmentId>> {
     match parcel.ids().pop() {
         Some(file) => Some(Some(file)),
         None => match parcel.fields.0.get(PICTURE) {
@@ -126,8 +126,11 @@ pub(super) fn of_picture(refusal: Refusal) -> Fail {
     }
 }
 
-/// Reads what is to be changed about oneself: JSON, or a form that may bring a picture.
-async fn read(
+/// Reads what is to be changed: JSON, or a form that may bring a picture.
+///
+/// # Errors
+/// 400 for what cannot be read and for what is no picture; then nothing of it is kept.
+pub(super) async fn read(
     state: &State,
     request: &HttpRequest,
     who: &Caller,
