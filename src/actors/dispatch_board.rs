@@ -4,23 +4,29 @@
 pub mod reports;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use log::warn;
 
 use crate::actors::dispatch::job::{DispatchJob, Task};
 use crate::actors::dispatch::sweep;
+use crate::actors::dispatch::unkept::{self, Unkept};
 use crate::actors::dispatch_board::reports::Reports;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, ReplyTo};
+use crate::actors::post::delivery;
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::{UnitId, UserId};
+use crate::layer::contract::Envelope;
+use crate::metrics::Metrics;
 use crate::models::{incident, order};
 use crate::protocol::command::Command;
 use crate::protocol::command::dispatch::DispatchCommand;
+use crate::protocol::command::fleet::MaydayRaise;
 use crate::protocol::command::older::OlderCommand;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
@@ -61,12 +67,45 @@ impl DispatchBoard {
         }
         match command {
             DispatchCommand::PositionReport(report) => self.report(who, report, reply, ctx),
+            DispatchCommand::MaydayRaise(wish) => self.raise(who, wish, reply, ctx),
             DispatchCommand::IncidentRecommend(wish) => self.recommend(who, wish, reply, ctx),
             command => {
                 let task = Task::Command(who, Box::new(command));
                 house.lane.submit(Box::new(DispatchJob::new(house, task, reply)));
             }
         }
+    }
+
+    /// Serves `mayday.raise`. While the writer waits for the database, the boards are told without
+    /// it; the mayday itself comes when it is kept.
+    fn raise(
+        &self,
+        who: Arc<Identity>,
+        wish: MaydayRaise,
+        reply: ReplyTo,
+        ctx: &mut Context<Self>,
+    ) {
+        let house = &self.switchboard.house;
+        let command = DispatchCommand::MaydayRaise(wish.clone());
+        let task = Task::Command(Arc::clone(&who), Box::new(command));
+        let job = DispatchJob::new(house, task, reply);
+        let told = job.told();
+        house.lane.submit(Box::new(job));
+        ctx.run_later(unkept::PATIENCE, move |board, _| {
+            let house = &board.switchboard.house;
+            if told.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            let now = clock::now_naive();
+            let unkept = unkept::told(&who, &wish, &house.exchange, &*house.notifier, now);
+            let Some(Unkept { alarm, older }) = unkept else { return };
+            for event in [Envelope::Alarm(delivery(alarm)), Envelope::Events(vec![delivery(older)])]
+            {
+                if house.layer.publish(event).is_err() {
+                    Metrics::get().layer_errors.increment(1);
+                }
+            }
+        });
     }
 
     /// Looks whether deadlines have come, and serves them.

@@ -1,25 +1,24 @@
 //! A dispatch command on its way to the database: once for each `client_id`, whole or not at all.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::value::RawValue;
 
-use crate::actors::authorize::require;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
     alarms, ambulance, answers, assign, attempt, correct, crews, fleet, incidents, offline,
-    pictures, progress, sweep,
+    pictures, progress, sweep, unkept,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, done};
 use crate::actors::notifier::Notifier;
-use crate::actors::post::{check_client_id, delivery};
+use crate::actors::post::check_client_id;
 use crate::auth::identity::Identity;
-use crate::auth::policy::{Action, Relation};
 use crate::clock;
 use crate::ids::{AttachmentId, UserId};
 use crate::layer::contract::Envelope;
@@ -32,7 +31,7 @@ use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
-use crate::protocol::topic::{Topic, TopicKind};
+use crate::protocol::topic::Topic;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -65,6 +64,8 @@ pub struct DispatchJob {
     notifier: Arc<dyn Notifier>,
     reply: ReplyTo,
     outcome: Option<Result<Outcome, Refusal>>,
+    /// Whether the boards have been told what came of it.
+    told: Arc<AtomicBool>,
 }
 
 impl DispatchJob {
@@ -77,7 +78,13 @@ impl DispatchJob {
             notifier: Arc::clone(&house.notifier),
             reply,
             outcome: None,
+            told: Arc::default(),
         }
+    }
+
+    /// Set once the boards have been told what came of it, by this job or by whoever sets it.
+    pub fn told(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.told)
     }
 
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
@@ -174,13 +181,12 @@ impl Job for DispatchJob {
     }
 
     fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
+        self.told.store(true, Ordering::Relaxed);
         match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(outcome) => {
                 self.reply.send_with(Ok(outcome.answer), &mut aftermath.replies);
-                for alarm in outcome.events.iter().filter_map(alarm) {
-                    aftermath.envelopes.insert(0, Envelope::Alarm(delivery(alarm)));
-                }
+                aftermath.alarms.extend(outcome.events.iter().filter_map(alarm));
                 aftermath.publish(outcome.events);
                 for (topic, user) in outcome.unseated {
                     let refusal = Refusal::forbidden("you are no longer of this crew");
@@ -194,21 +200,14 @@ impl Job for DispatchJob {
     }
 
     fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
-        // A call for help that cannot be kept is told all the same: not keeping it is our fault.
-        // Whoever is of a crew by an order alone is not known while the database does not answer.
         if let Task::Command(who, command) = &self.task
             && let DispatchCommand::MaydayRaise(wish) = &**command
-            && require(who, TopicKind::Board, Action::RaiseMayday, Relation::Stranger).is_ok()
+            && !self.told.swap(true, Ordering::Relaxed)
+            && let Some(unkept) =
+                unkept::told(who, wish, &self.exchange, &*self.notifier, clock::now_naive())
         {
-            let is_heard = self.exchange.hearing() > 0;
-            let mayday = alarms::unkept(who, wish, is_heard, clock::now_naive());
-            if !is_heard {
-                alarms::unheard(&mayday).hand_over(&*self.notifier);
-            }
-            let body = DispatchEvent::MaydayAlarm { mayday };
-            let body = EventBody::Dispatch(Box::new(body));
-            let event = Event { topic: Topic::Board, seq: None, at: clock::now_naive(), body };
-            aftermath.envelopes.insert(0, Envelope::Alarm(delivery(event)));
+            aftermath.alarms.push(unkept.alarm);
+            aftermath.publish(vec![unkept.older]);
         }
         self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }
