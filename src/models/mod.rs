@@ -119,6 +119,8 @@ pub mod mayday;
 pub mod par;
 pub mod patient_log;
 
+pub mod deadline;
+
 pub mod etimes;
 
 pub mod incident_csv;
