@@ -108,6 +108,8 @@ pub mod unit;
 
 pub mod shift;
 
+pub mod help_call;
+
 pub mod hospital;
 
 pub mod order;

@@ -25,6 +25,7 @@ mod dispatch;
 mod dispatch_demo;
 mod dispatch_duty;
 mod dispatch_export;
+mod dispatch_help_twice;
 mod dispatch_hostile;
 mod dispatch_offline;
 mod dispatch_orders;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::value::RawValue;
 
+use crate::actors::dispatch::incidents::Report;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
@@ -20,14 +21,14 @@ use crate::actors::notifier::Notifier;
 use crate::actors::post::check_client_id;
 use crate::auth::identity::Identity;
 use crate::clock;
-use crate::ids::{AttachmentId, UserId};
+use crate::ids::UserId;
 use crate::layer::contract::Envelope;
 use crate::models::answer as kept;
 use crate::models::error::StoreError;
 use crate::models::journal;
 use crate::models::store::DbConn;
 use crate::protocol::command::ambulance::AmbulanceCommand;
-use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
+use crate::protocol::command::dispatch::DispatchCommand;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
@@ -40,8 +41,8 @@ pub enum Task {
     Command(Arc<Identity>, Box<DispatchCommand>),
     /// What a client of the older ambulance system asks.
     Older(Arc<Identity>, Box<AmbulanceCommand>),
-    /// A call that came in without an account, and pictures that came with it.
-    Report(Box<IncidentCreate>, Vec<AttachmentId>),
+    /// A call that came in without an account.
+    Report(Box<Report>),
     /// Deadlines that have come.
     Sweep,
     /// Positions that came since the last of these.
@@ -90,14 +91,14 @@ impl DispatchJob {
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
         let who = match &self.task {
             Task::Command(who, _) | Task::Older(who, _) => Doer::Person(who),
-            Task::Report(..) | Task::Sweep | Task::Positions(_) => Doer::Server,
+            Task::Report(_) | Task::Sweep | Task::Positions(_) => Doer::Server,
         };
         let now = clock::now_naive();
         let mut work = Work::new(conn, who, &self.settings, &self.exchange, now);
         let answer = match &self.task {
             Task::Command(_, command) => obey(&mut work, command)?,
             Task::Older(_, command) => ambulance::obey(&mut work, command)?,
-            Task::Report(create, images) => incidents::report(&mut work, create, images)?,
+            Task::Report(report) => incidents::report(&mut work, report)?,
             Task::Sweep => {
                 sweep::sweep(&mut work)?;
                 done()
@@ -229,18 +230,13 @@ fn alarm(event: &Event) -> Option<Event> {
     Some(Event { topic: Topic::Board, seq: None, at: event.at, body })
 }
 
-/// Opens an incident for someone without an account, with pictures that nobody's account uploaded:
-/// the public form.
+/// Opens an incident for someone without an account: the public form.
 ///
 /// # Errors
 /// The refusal of [`incidents::report`].
-pub async fn report(
-    house: &House,
-    create: IncidentCreate,
-    images: Vec<AttachmentId>,
-) -> Result<Answer, Refusal> {
+pub async fn report(house: &House, report: Report) -> Result<Answer, Refusal> {
     let (reply, answer) = ReplyTo::call();
-    let task = Task::Report(Box::new(create), images);
+    let task = Task::Report(Box::new(report));
     house.lane.submit(Box::new(DispatchJob::new(house, task, reply)));
     answer.await.unwrap_or_else(|_| Err(Refusal::unavailable(1_000)))
 }
