@@ -22,6 +22,7 @@ mod crash;
 mod dashboards;
 mod departure;
 mod dispatch;
+mod dispatch_authority;
 mod dispatch_demo;
 mod dispatch_duty;
 mod dispatch_export;
