@@ -32,6 +32,7 @@ mod dispatch_offline;
 mod dispatch_orders;
 mod dispatch_pictures;
 mod dispatch_positions;
+mod dispatch_privacy;
 mod dispatch_random;
 mod dispatch_recommend;
 mod dispatch_rest;
