@@ -17,7 +17,6 @@ test:
 	.ci/install-engines
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} RUST_BACKTRACE=0 \
 		REQUIRE_ENGINES=1 cargo test --locked
-	cargo build --locked
 	.ci/conformance
 
 # What CI runs: format, lints, docs, tests, conformance.

@@ -4,6 +4,7 @@ use crate::actors::chat_commands::Effect;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo};
+use crate::actors::veil;
 use crate::layer::contract::Envelope;
 use crate::models::error::StoreError;
 use crate::models::store::DbConn;
@@ -13,7 +14,11 @@ impl Effect {
     /// Answers, then hands over what is to be published.
     pub fn conclude(self, reply: ReplyTo, aftermath: &mut Aftermath) {
         reply.send_with(Ok(self.answer), &mut aftermath.replies);
+        let veils: Vec<_> = self.events.iter().filter_map(veil::drawn).collect();
         aftermath.publish(self.events);
+        for (user, is_veiled) in veils {
+            aftermath.envelopes.push(Envelope::Veiled { user, is_veiled });
+        }
         for (topic, user) in self.unseated {
             let refusal = Refusal::forbidden("you are no longer a member here");
             aftermath.envelopes.push(Envelope::Unseated { topic, user, refusal });

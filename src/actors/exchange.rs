@@ -10,7 +10,7 @@ use actix::Addr;
 use tokio::sync::oneshot;
 
 use crate::actors::fanout::Fanout;
-use crate::actors::mail::{Alarm, Outbound, Reply, Revoke, TakeCensus, Unseat, tell};
+use crate::actors::mail::{Alarm, Outbound, Reply, Revoke, TakeCensus, Unseat, Veil, tell};
 use crate::layer::contract::{Delivery, Envelope, Heard};
 use crate::metrics::Metrics;
 use crate::protocol::topic::Topic;
@@ -180,6 +180,11 @@ impl Exchange {
                 for worker in self.workers() {
                     let unseat = Unseat { topic: topic.clone(), user, refusal: refusal.clone() };
                     tell(&worker, unseat);
+                }
+            }
+            Heard::Envelope(Envelope::Veiled { user, is_veiled }) => {
+                for worker in self.workers() {
+                    tell(&worker, Veil { user, is_veiled });
                 }
             }
             Heard::Envelope(Envelope::Probe(number)) => {

@@ -15,7 +15,7 @@ use crate::actors::expiries::Expiries;
 use crate::actors::house::House;
 use crate::actors::mail::{
     Alarm, Census, Collapse, CollapseSession, Farewell, Joined, Outbound, Owed, Revoke, Seat,
-    TakeCensus, Unseat, person, tell,
+    TakeCensus, Unseat, Veil, person, tell,
 };
 use crate::actors::replay;
 use crate::actors::seats::latest::{self, Pace};
@@ -307,6 +307,14 @@ impl Handler<Seat> for Fanout {
         if seated != Some(true) {
             self.house.exchange.ebb(&seat.topic, self.worker);
         }
+    }
+}
+
+impl Handler<Veil> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, Veil { user, is_veiled }: Veil, _: &mut Context<Self>) {
+        with_floor(|floor| floor.seats.veil(user, is_veiled));
     }
 }
 

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use actix::Addr;
 use bytes::Bytes;
 
 use crate::actors::authorize::{self, Admission};
 use crate::actors::chat_reads;
 use crate::actors::dispatch;
 use crate::actors::exchange::Exchange;
+use crate::actors::fanout::Fanout;
 use crate::actors::inbox_commands;
 use crate::actors::lane::Fault;
-use crate::actors::mail::{Answer, Join, Seat, answer, tell};
+use crate::actors::mail::{Answer, Join, Seat, Veil, answer, tell};
 use crate::actors::replay;
 use crate::actors::veil;
 use crate::auth::identity::Identity;
@@ -99,9 +101,34 @@ pub fn prepare(
     if let Some(worker) = exchange.worker(join.at.worker) {
         let (session, ticket) = (join.at.number, join.seeker.ticket());
         tell(&worker, Seat { session, ticket, topic: topic.clone(), is_veiled });
+        if let Err(fault) = settle_veil(conn, &worker, &join.who, &admission, is_veiled) {
+            return (topic, Err(fault.into()));
+        }
     }
     let read = read(conn, &join.who, &admission, &join.wish, (epoch, limit));
     (topic, read.map_err(Fault::from))
+}
+
+/// A change of mind between the question and the seat was told to the seats there were. Asked again
+/// until the answer is the one the seat knows; later changes are told to it too.
+fn settle_veil(
+    conn: &mut DbConn,
+    worker: &Addr<Fanout>,
+    who: &Identity,
+    admission: &Admission,
+    mut is_veiled: bool,
+) -> Result<(), StoreError> {
+    if admission.conversation.is_none() {
+        return Ok(());
+    }
+    loop {
+        let is_now = veil::is_over(conn, who.user)?;
+        if is_now == is_veiled {
+            return Ok(());
+        }
+        is_veiled = is_now;
+        tell(worker, Veil { user: who.user, is_veiled });
+    }
 }
 
 fn read(

@@ -313,6 +313,14 @@ pub struct Unseat {
     pub refusal: Refusal,
 }
 
+/// To every worker's fan-out: the read marks of others are kept from this person, or no longer.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Veil {
+    pub user: UserId,
+    pub is_veiled: bool,
+}
+
 /// To every worker's fan-out: the server stops; say goodbye with this frame pair and close.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]

@@ -10,6 +10,7 @@ use crate::actors::lane::Fault;
 use crate::actors::membership_commands::tell_inbox;
 use crate::actors::people_reads;
 use crate::actors::pictures;
+use crate::actors::receipt_commands;
 use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
@@ -18,6 +19,7 @@ use crate::models::client_settings::{self, ClientSettings};
 use crate::models::error::StoreError;
 use crate::models::people;
 use crate::models::profile::{self, Profile};
+use crate::models::receipt;
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
 use crate::protocol::command::people::{PeopleCommand, ProfileChange, SettingsChange};
@@ -84,7 +86,13 @@ fn change_profile(
     if new.avatar != before {
         pictures::put_away(conn, who.user)?;
     }
-    keep_profile(conn, &account, new)
+    let shares = new.show_read_receipts;
+    let has_turned = receipt::is_shared_by(conn, who.user)? != shares;
+    let mut effect = keep_profile(conn, &account, new)?;
+    if has_turned {
+        effect.events.push(receipt_commands::told_of_sharing(conn, who.user, shares)?);
+    }
+    Ok(effect)
 }
 
 /// Keeps one's profile and tells one's other devices; those who have one in sight, when they are

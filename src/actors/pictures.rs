@@ -3,6 +3,8 @@
 //! The file is an attachment that the picture's holder keeps. What is handed out is its small copy,
 //! which has nothing in it but pixels.
 
+use std::collections::HashMap;
+
 use crate::actors::authorize::{admit_for, require};
 use crate::actors::chat_commands::{Effect, note};
 use crate::actors::lane::Fault;
@@ -13,7 +15,7 @@ use crate::auth::identity::Identity;
 use crate::auth::policy::{Action, Relation};
 use crate::clock;
 use crate::ids::{AttachmentId, ConversationId, UserId};
-use crate::models::attachment::{self, AttachmentRow};
+use crate::models::attachment::{self, AttachmentRow, links};
 use crate::models::conversation::{self, Conversation};
 use crate::models::error::StoreError;
 use crate::models::profile::{self, Profile};
@@ -33,6 +35,11 @@ fn of_conversation(home: ConversationId) -> String {
 pub fn open_path(object_key: &str) -> String {
     let name = object_key.rsplit('/').next().unwrap_or_default();
     format!("/media/pictures/{name}")
+}
+
+/// Where the picture of a person is. A new one is at a new address, whatever a cache has.
+pub fn own_path(user: UserId, file: AttachmentId) -> String {
+    format!("/api/v1/users/{user}/avatar?v={file}")
 }
 
 /// Lets `holder` keep this file, or nothing, in place of what it kept.
@@ -73,8 +80,7 @@ pub fn portray_oneself(
     require(who, TopicKind::Inbox, Action::ChangeProfile, Relation::Oneself)?;
     let account = user::by_id(conn, who.user)?.ok_or_else(Refusal::not_found)?;
     keep(conn, who, &profile::picture_holder(who.user), file)?;
-    // A new picture is at a new address, whatever a cache has.
-    let avatar = file.map(|file| format!("/api/v1/users/{}/avatar?v={file}", who.user));
+    let avatar = file.map(|file| own_path(who.user, file));
     let new = Profile { avatar, ..profile::of(conn, who.user)? };
     people_commands::keep_profile(conn, &account, new)
 }
@@ -147,16 +153,23 @@ pub fn see_conversation(
     kept(conn, &of_conversation(home))
 }
 
-/// Where clients that show no credential find the picture of a conversation, if it has one.
+/// Where clients that show no credential find the pictures of these conversations, of those that
+/// have one.
 ///
 /// # Errors
 /// When the database failed.
-pub fn open_of(conn: &mut DbConn, home: &ConversationView) -> Result<Option<String>, StoreError> {
-    if home.avatar.is_none() {
-        return Ok(None);
-    }
-    let kept = attachment::held(conn, &of_conversation(home.id))?;
-    Ok(kept.map(|row| open_path(&row.object_key)))
+pub fn open_of<'a>(
+    conn: &mut DbConn,
+    homes: impl Iterator<Item = &'a ConversationView>,
+) -> Result<HashMap<ConversationId, String>, StoreError> {
+    let portrayed = homes.filter(|home| home.avatar.is_some()).map(|home| home.id);
+    let holders: Vec<_> = portrayed.map(|home| (home, of_conversation(home))).collect();
+    let names: Vec<String> = holders.iter().map(|(_, holder)| holder.clone()).collect();
+    let kept = links::held_by_each(conn, &names)?;
+    let path = |(home, holder): (ConversationId, String)| {
+        Some((home, open_path(&kept.get(&holder)?.object_key)))
+    };
+    Ok(holders.into_iter().filter_map(path).collect())
 }
 
 /// A picture by the key of its object, which its open path names.

@@ -142,8 +142,16 @@ pub fn share(conn: &mut DbConn, who: &Identity, wish: &ReceiptsShare) -> Result<
         return Ok(Effect::quiet(&sharing));
     }
     receipt::share(conn, who.user, wish.on)?;
-    let body = EventBody::Talk(TalkEvent::ReceiptsShared(sharing));
-    let delta = Delta { on: Some(wish.on), ..Delta::default() };
-    let event = tell_inbox(conn, who.user, who.user, None, Some(&delta), body)?;
+    let event = told_of_sharing(conn, who.user, wish.on)?;
     Ok(Effect::with_event(&sharing, event))
+}
+
+/// What one's other devices, and one's seats, are told when one shares read receipts or no longer.
+///
+/// # Errors
+/// When the database failed.
+pub fn told_of_sharing(conn: &mut DbConn, user: UserId, on: bool) -> Result<Event, StoreError> {
+    let body = EventBody::Talk(TalkEvent::ReceiptsShared(ReceiptSharing { on }));
+    let delta = Delta { on: Some(on), ..Delta::default() };
+    tell_inbox(conn, user, user, None, Some(&delta), body)
 }

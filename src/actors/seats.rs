@@ -175,6 +175,15 @@ impl<S: Sink> Seats<S> {
         }
     }
 
+    /// Keeps the read marks of others from someone's seats, or no longer.
+    pub fn veil(&mut self, user: UserId, is_veiled: bool) {
+        for row in self.topics.values_mut().flat_map(|bench| &mut bench.rows) {
+            if row.listener.user == Some(user) {
+                row.listener.manner.is_veiled = is_veiled;
+            }
+        }
+    }
+
     fn take_away(&mut self, topic: &Topic, is_it: impl Fn(&Listener<S>) -> bool) -> bool {
         if let Some(board) = self.boards.get_mut(topic) {
             let found = board.remove(is_it);

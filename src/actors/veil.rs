@@ -1,6 +1,7 @@
 //! The veil over read marks: whoever shares no read receipts is shown none of others.
 //!
-//! In place of a mark the native protocol says `passed`, so that positions have no holes.
+//! In place of a mark the native protocol says `passed`, so that positions have no holes. A seat
+//! knows whether the veil is over it; when its person changes their mind, every seat is told.
 
 use crate::ids::UserId;
 use crate::models::error::StoreError;
@@ -9,12 +10,23 @@ use crate::models::store::DbConn;
 use crate::protocol::event::older::OlderEvent;
 use crate::protocol::event::talk::TalkEvent;
 use crate::protocol::event::{Event, EventBody};
+use crate::protocol::topic::Topic;
 
 /// Who has read, when an event says so to others.
 pub fn reader(event: &Event) -> Option<UserId> {
     match &event.body {
         EventBody::ReadMarked { user, .. } => Some(*user),
         EventBody::Older(OlderEvent::Read { user, .. }) => Some(*user),
+        _ => None,
+    }
+}
+
+/// For whom an event says that the veil is drawn, `true`, or lifted.
+pub fn drawn(event: &Event) -> Option<(UserId, bool)> {
+    match (&event.body, &event.topic) {
+        (EventBody::Talk(TalkEvent::ReceiptsShared(sharing)), Topic::Inbox(user)) => {
+            Some((*user, !sharing.on))
+        }
         _ => None,
     }
 }

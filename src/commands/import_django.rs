@@ -4,6 +4,7 @@ pub mod extras;
 pub mod mapping;
 pub mod messages;
 pub mod people;
+pub mod pictures;
 pub mod reading;
 pub mod report;
 pub mod sessions;
@@ -28,10 +29,11 @@ use crate::models::store::{DbConn, transaction};
 #[command(
     after_long_help = "Reads auth_user or the project's own user table, groups, SimpleJWT's \
     blacklist and, as the mapping file says, tables of conversations, members, messages, \
-    reactions and files; docs/FROM-DJANGO-CHANNELS.md explains mapping files. The Django database \
-    is only read. Doing it again brings over what is new. Every row that is not brought over is \
-    told on stderr, with why.\n\n--dry-run writes all in one transaction and takes it back: stop \
-    the server first, or name a copy of its database.\n\nExamples:\n  \
+    reactions, files and pictures of people; docs/FROM-DJANGO-CHANNELS.md explains mapping \
+    files. The Django database is only read. Doing it again brings over what is new. Every row \
+    that is not brought over is told on stderr, with why.\n\n--dry-run writes all in one \
+    transaction and takes it back: stop the server first, or name a copy of its \
+    database.\n\nExamples:\n  \
     switchboard import-django --database sqlite:///srv/site/db.sqlite3 --dry-run\n  \
     switchboard import-django --database postgres://site@host/site --mapping site.toml"
 )]
@@ -99,9 +101,28 @@ pub fn run(wish: &ImportDjango, config: &Config) -> Result<(), Failure> {
 impl Import<'_> {
     fn all(&mut self, conn: &mut DbConn) -> Result<(), Failure> {
         let people = People::bring(self, conn)?;
+        for table in &self.mapping.pictures {
+            pictures::bring(self, conn, &people, table)?;
+        }
+        self.tell_of_pictures(&people);
         talk::bring(self, conn, &people)?;
         sessions::bring(self, conn, &people)?;
         self.tell_unmapped(&people)
+    }
+
+    /// Says that pictures of people stay behind, when a column of theirs looks like it holds them
+    /// and nothing names it.
+    fn tell_of_pictures(&mut self, people: &People) {
+        let table = &people.table;
+        if self.mapping.pictures.iter().any(|named| named.table == *table) {
+            return;
+        }
+        let there = self.tables.get(table);
+        let is_there = |column: &&&str| there.is_some_and(|there| there.contains(**column));
+        if let Some(column) = mapping::PICTURE_COLUMNS.iter().find(is_there) {
+            let why = "stay behind; name the table under [[pictures]] in the mapping file";
+            self.report.remark(&format!("{table}: pictures of people, column {column}, {why}"));
+        }
     }
 
     /// Says which tables hold rows that nothing asked for. Those of Django's own machinery mean

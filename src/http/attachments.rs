@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     self, CONTENT_RANGE, CONTENT_SECURITY_POLICY, Charset, ContentDisposition, DispositionParam,
     DispositionType, ETAG, ExtendedValue, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::OpenApi;
 
@@ -84,18 +83,7 @@ pub async fn send_file(
         max_bytes: state.intake.max_bytes,
         ..Wish::default()
     };
-    let row = if forms::is_form(&request) {
-        let mut body = body.into_inner();
-        let form = Multipart::from_request(&request, &mut body).await;
-        let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
-        let mut read = forms::read(&state, form, &wish, 1).await?;
-        let (_, row) = read.files.pop().ok_or_else(|| Refusal::field("file", "required"))?;
-        row
-    } else {
-        let length = request.headers().get(header::CONTENT_LENGTH);
-        let size = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        state.intake.take(&state.house, Wish { size, ..wish }, body).await?
-    };
+    let row = forms::one(&state, &request, body, wish).await?;
     let place = format!("/api/v1/attachments/{}", row.id);
     Ok(HttpResponse::Created().insert_header(("Location", place)).json(row.view()))
 }

@@ -19,11 +19,15 @@ use serde_json::{Map, Value, json};
 use crate::auth::identity::Identity;
 use crate::http::error::ApiError;
 use crate::http::extract;
+use crate::http::forms;
+use crate::http::parcels;
 use crate::http::rest;
 use crate::protocol::refusal::{Code, Refusal};
 
 /// What is said to someone who shows nothing.
 pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
+/// What is said of a text that cannot be kept.
+pub const NO_NULS: &str = "Null characters are not allowed.";
 /// What is said to someone who may not.
 pub const NO_PERMISSION: &str = "You do not have permission to perform this action.";
 
@@ -306,6 +310,8 @@ impl Fields {
     pub fn text(&self, name: &str) -> Result<Option<String>, Fail> {
         match self.get(name) {
             None => Ok(None),
+            // PostgreSQL has no place for them in a text.
+            Some(Value::String(text)) if text.contains('\0') => Err(Fail::field(name, NO_NULS)),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err(Fail::field(name, "Not a valid string.")),
@@ -401,6 +407,9 @@ impl FromRequest for Fields {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let media = media_type(request);
+        if forms::is_form(request) {
+            return Box::pin(parcels::fields(request.clone(), payload.take()));
+        }
         let reading = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let too_large =

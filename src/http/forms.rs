@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use actix_multipart::{Field, Multipart};
-use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::TryStreamExt;
 
 use crate::http::drf;
@@ -29,16 +30,23 @@ pub fn is_form(request: &HttpRequest) -> bool {
     drf::media_type(request) == "multipart/form-data"
 }
 
+async fn open(request: &HttpRequest, body: web::Payload) -> Result<Multipart, Refusal> {
+    let form = Multipart::from_request(request, &mut body.into_inner()).await;
+    form.map_err(|_| Refusal::field("body", "a form of parts"))
+}
+
 /// Reads a form; at most `files_max` files are taken as `wish` says, each under its own name.
 ///
 /// # Errors
 /// Those of the intake, and `bad_request` for a broken form; then none of its files is kept.
 pub async fn read(
     state: &State,
-    mut form: Multipart,
+    request: &HttpRequest,
+    body: web::Payload,
     wish: &Wish,
     files_max: usize,
 ) -> Result<Form, Refusal> {
+    let mut form = open(request, body).await?;
     let mut read = Form::default();
     let outcome = fill(state, &mut form, wish, files_max, &mut read).await;
     if outcome.is_err() {
@@ -47,6 +55,70 @@ pub async fn read(
         }
     }
     outcome.map(|()| read)
+}
+
+/// Takes a body that is one file by itself.
+///
+/// # Errors
+/// Those of the intake.
+pub async fn whole(
+    state: &State,
+    request: &HttpRequest,
+    body: web::Payload,
+    wish: Wish,
+) -> Result<AttachmentRow, Refusal> {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let size = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    state.intake.take(&state.house, Wish { size, ..wish }, body).await
+}
+
+/// Takes the one file of a form, or a body that is the file by itself.
+///
+/// # Errors
+/// Those of [`read`] and [`whole`], and `bad_request` for a form without a file.
+pub async fn one(
+    state: &State,
+    request: &HttpRequest,
+    body: web::Payload,
+    wish: Wish,
+) -> Result<AttachmentRow, Refusal> {
+    if !is_form(request) {
+        return whole(state, request, body, wish).await;
+    }
+    let mut read = read(state, request, body, &wish, 1).await?;
+    let (_, row) = read.files.pop().ok_or_else(|| Refusal::field("file", "required"))?;
+    Ok(row)
+}
+
+/// Reads the texts of a form for a route that takes no files; those it brings are passed over.
+///
+/// # Errors
+/// `bad_request` for a broken form, `too_large` beyond `bytes_max`.
+pub async fn texts(
+    mut form: Multipart,
+    bytes_max: usize,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let (mut texts, mut taken) = (Vec::new(), 0_usize);
+    while let Some(mut field) = form.try_next().await.map_err(|_| malformed())? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let is_file = field.content_disposition().is_some_and(|head| head.get_filename().is_some());
+        if !is_file {
+            if texts.len() >= TEXTS_MAX {
+                return Err(Refusal::field("body", format!("at most {TEXTS_MAX} texts")));
+            }
+            let text = text(field, &name).await?;
+            texts.push((name, text));
+            continue;
+        }
+        while let Some(piece) = field.try_next().await.map_err(|_| malformed())? {
+            taken += piece.len();
+            if taken > bytes_max {
+                let refusal = Refusal::field("body", format!("at most {bytes_max} bytes"));
+                return Err(Refusal { code: Code::TooLarge, ..refusal });
+            }
+        }
+    }
+    Ok(texts)
 }
 
 fn malformed() -> Refusal {

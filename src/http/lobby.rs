@@ -280,8 +280,9 @@ pub fn configure(cfg: &mut web::ServiceConfig, has_lobby: bool) {
         )
         .service(
             web::resource("/chat/diagnostics")
-                .route(web::get().to(diagnose))
-                .route(web::method(actix_web::http::Method::OPTIONS).to(allow)),
+                .route(web::method(actix_web::http::Method::OPTIONS).to(allow))
+                // Whatever the method, as it always was.
+                .to(diagnose),
         );
 }
 

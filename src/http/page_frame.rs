@@ -20,6 +20,12 @@ pub const STYLE: &str = include_str!("plain.css");
 /// Where [`STYLE`] is.
 pub const STYLE_PATH: &str = "/assets/plain.css";
 
+/// What browsers show beside a page's name: two lines that meet, drawn in the address itself.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+     viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3.5' fill='%230b5cad'/%3E%3Cpath \
+     d='M3.5 5H7l2 6h3.5M3.5 11H7l2-6h3.5' fill='none' stroke='white' stroke-width='1.6' \
+     stroke-linecap='round'/%3E%3C/svg%3E";
+
 /// Writes text so that it is text in HTML, in attributes too.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -51,6 +57,7 @@ pub fn page(status: StatusCode, title: &str, who: Option<&Identity>, body: &str)
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title} · Switchboard</title>\n\
+         <link rel=\"icon\" href=\"{ICON}\">\n\
          <link rel=\"stylesheet\" href=\"{STYLE_PATH}\">\n</head>\n<body>\n\
          <header><a class=\"name\" href=\"/\">Switchboard</a>\
          <span class=\"who\">{person}</span></header>\n\
@@ -61,7 +68,7 @@ pub fn page(status: StatusCode, title: &str, who: Option<&Identity>, body: &str)
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header(("Cache-Control", "no-store"))
-        .insert_header(("Vary", "Cookie"))
+        .insert_header(("Vary", "Cookie, Accept"))
         .body(html)
 }
 

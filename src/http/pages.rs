@@ -5,12 +5,14 @@
 use std::fmt::Write;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::auth::identity::{Identity, Role};
 use crate::http::ambulance;
 use crate::http::extract::MaybeCaller;
 use crate::http::login_pages;
+use crate::http::messenger;
 use crate::http::page_frame::{STYLE, STYLE_PATH, asset, escape, page, redirect};
 
 /// One row of [`PAGES`].
@@ -104,7 +106,21 @@ fn may_see(row: &PageRow, who: Option<&Identity>) -> bool {
     row.roles.is_empty() || who.is_some_and(|who| row.roles.contains(&who.role))
 }
 
-async fn home(MaybeCaller(who): MaybeCaller) -> HttpResponse {
+/// Whether whoever asks for the first page reads JSON and no pages. Browsers name HTML first.
+fn is_script(request: &HttpRequest) -> bool {
+    let wanted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    wanted.is_some_and(|wanted| {
+        let wanted = wanted.to_ascii_lowercase();
+        wanted.contains("application/json") && !wanted.contains("text/html")
+    })
+}
+
+async fn home(MaybeCaller(who): MaybeCaller, request: HttpRequest) -> HttpResponse {
+    if is_script(&request) {
+        let mut answer = messenger::root().await;
+        answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+        return answer;
+    }
     let who = who.as_deref();
     let mut links = String::new();
     for row in PAGES.iter().filter(|row| may_see(row, who)) {
@@ -115,7 +131,8 @@ async fn home(MaybeCaller(who): MaybeCaller) -> HttpResponse {
          <p>Real-time messaging for teams: rooms, notifications and dispatch boards in one \
          server.</p>{facts}<h2>Pages</h2><ul>{links}</ul><h2>Interfaces</h2>\
          <ul><li><code>/ws/v1/</code> the WebSocket, subprotocol <code>switchboard.v1</code></li>\
-         <li><a href=\"/api/v1/openapi.json\"><code>/api/v1/</code></a> the same over REST</li>\
+         <li><code>/api/v1/</code> the same over REST: \
+         <a href=\"/api/v1/docs/\">every route with its fields</a></li>\
          <li><a href=\"/healthz\"><code>/healthz</code></a> \
          <a href=\"/readyz\"><code>/readyz</code></a> whether it is well</li></ul></div>",
         facts = facts(who),

@@ -1,9 +1,12 @@
 //! What older clients send to a route that takes files: JSON, a form, or a form of parts.
 
 use actix_multipart::Multipart;
+use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::http::drf::{Fail, Fields};
+use crate::http::error::ApiError;
+use crate::http::extract;
 use crate::http::forms;
 use crate::http::intake::{Wish, discard};
 use crate::http::state::State;
@@ -16,6 +19,21 @@ use crate::protocol::refusal::{Code, Refusal};
 pub struct Parcel {
     pub fields: Fields,
     pub files: Vec<(String, AttachmentRow)>,
+}
+
+/// The texts of a form of parts, for a route that takes no files.
+///
+/// # Errors
+/// 400 for what cannot be read or is too large.
+pub async fn fields(request: HttpRequest, mut body: Payload) -> Result<Fields, Fail> {
+    let state = extract::state(&request).map_err(|ApiError(refusal)| refusal)?;
+    let form = Multipart::from_request(&request, &mut body).await;
+    let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
+    let mut fields = Fields::default();
+    for (name, text) in forms::texts(form, state.config.request_max_size).await? {
+        fields.add(name, text);
+    }
+    Ok(fields)
 }
 
 /// A refusal of a file in the words of older clients.
@@ -41,16 +59,27 @@ impl Parcel {
         uploader: UserId,
         files_max: usize,
     ) -> Result<Self, Fail> {
-        let mut body = body.into_inner();
-        if !forms::is_form(request) {
-            let fields = Fields::from_request(request, &mut body).await?;
-            return Ok(Self { fields, files: Vec::new() });
-        }
-        let form = Multipart::from_request(request, &mut body).await;
-        let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
         let max_bytes = state.intake.max_bytes;
         let wish = Wish { uploader: Some(uploader), max_bytes, ..Wish::default() };
-        let read = forms::read(state, form, &wish, files_max).await.map_err(refused)?;
+        Self::read_as(state, request, body, (&wish, files_max), refused).await
+    }
+
+    /// The same, with files taken as `wish` says, and refused in words of the route's own.
+    ///
+    /// # Errors
+    /// As [`Parcel::read`].
+    pub async fn read_as(
+        state: &State,
+        request: &HttpRequest,
+        body: web::Payload,
+        (wish, files_max): (&Wish, usize),
+        refused: fn(Refusal) -> Fail,
+    ) -> Result<Self, Fail> {
+        if !forms::is_form(request) {
+            let fields = Fields::from_request(request, &mut body.into_inner()).await?;
+            return Ok(Self { fields, files: Vec::new() });
+        }
+        let read = forms::read(state, request, body, wish, files_max).await.map_err(refused)?;
         let mut fields = Fields::default();
         for (name, text) in read.texts {
             fields.add(name, text);

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_multipart::Multipart;
-use actix_web::http::header::{CONTENT_LENGTH, ContentType};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::http::header::ContentType;
+use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::OpenApi;
 
 use crate::actors::chat_commands::Effect;
@@ -54,6 +53,18 @@ pub const ROUTES: &[Route] = &[
 ))]
 pub struct Description;
 
+/// How a picture of this uploader's is taken.
+pub fn wish(state: &State, uploader: UserId) -> Wish {
+    Wish {
+        uploader: Some(uploader),
+        name: "picture".to_owned(),
+        max_bytes: state.intake.avatar_bytes,
+        types: sniff::PICTURES,
+        small: Small::OfAll,
+        ..Wish::default()
+    }
+}
+
 /// Takes a picture from a body, or from the one file of a form.
 ///
 /// # Errors
@@ -65,35 +76,25 @@ pub async fn take(
     request: &HttpRequest,
     body: web::Payload,
 ) -> Answered<AttachmentRow> {
-    let wish = Wish {
-        uploader: Some(who.user),
-        name: "picture".to_owned(),
-        max_bytes: state.intake.avatar_bytes,
-        types: sniff::PICTURES,
-        small: Small::OfAll,
-        ..Wish::default()
-    };
-    let row = if forms::is_form(request) {
-        let mut body = body.into_inner();
-        let form = Multipart::from_request(request, &mut body).await;
-        let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
-        let mut read = forms::read(state, form, &wish, 1).await?;
-        let (_, row) = read.files.pop().ok_or_else(|| Refusal::field("file", "required"))?;
-        row
-    } else {
-        let length = request.headers().get(CONTENT_LENGTH);
-        let size = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        state.intake.take(&state.house, Wish { size, ..wish }, body).await?
-    };
-    if row.thumbnail_type.is_none() {
-        discard(&state.house, row.id).await;
-        let rule = match row.width {
-            None => "a picture that can be read".to_owned(),
-            Some(_) => format!("a picture of at most {} pixels", state.intake.max_pixels),
-        };
-        return Err(Refusal::field("body", rule).into());
-    }
+    let row = forms::one(state, request, body, wish(state, who.user)).await?;
+    check(state, &row).await?;
     Ok(row)
+}
+
+/// Checks that a file that was taken can be shown small; else it is removed.
+///
+/// # Errors
+/// `bad_request` with what a picture must be.
+pub async fn check(state: &State, row: &AttachmentRow) -> Result<(), Refusal> {
+    if row.thumbnail_type.is_some() {
+        return Ok(());
+    }
+    discard(&state.house, row.id).await;
+    let rule = match row.width {
+        None => "a picture that can be read".to_owned(),
+        Some(_) => format!("a picture of at most {} pixels", state.intake.max_pixels),
+    };
+    Err(Refusal::field("body", rule))
 }
 
 /// Does the change and answers with what it said; a file that was not kept is removed.

@@ -4,7 +4,6 @@
 //! Clients of the older form come by a route of their own and through the same functions:
 //! [`admit`], [`read_form`] or [`take_data_url`], then [`open`].
 
-use actix_multipart::Multipart;
 use actix_web::http::header::HeaderValue;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use base64::Engine;
@@ -170,9 +169,7 @@ pub async fn read_form(
     payload: web::Payload,
     files_max: usize,
 ) -> Result<Form, Refusal> {
-    let form = Multipart::from_request(request, &mut payload.into_inner()).await;
-    let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
-    forms::read(state, form, &images::wish(state, None), files_max).await
+    forms::read(state, request, payload, &images::wish(state, None), files_max).await
 }
 
 /// Takes a picture that is written as a `data:` URL in base64.

@@ -155,6 +155,7 @@ const CHAT: &[Route] = &[
 const LOBBY: &[Route] = &[
     row("GET", "/chat/status", Access::Anyone),
     row("GET", "/chat/diagnostics", Access::Anyone),
+    exempt("POST", "/chat/diagnostics"),
 ];
 
 /// What people do with messages, and how they come into conversations.

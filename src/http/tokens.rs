@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::actors::{faces, people_reads};
 use crate::auth::token::Issued;
 use crate::http::cookies;
+use crate::http::drf::{self, Fail};
 use crate::http::extract::MaybeCaller;
 use crate::http::messenger::{absolute, base};
 use crate::http::renewal;
@@ -38,9 +38,10 @@ pub fn configure_at(cfg: &mut web::ServiceConfig, prefix: &str) {
         .route(&format!("{prefix}/refresh"), web::post().to(refresh_or_reissue));
 }
 
+/// A body that was read, JSON or a form, or why it was not.
+type Body = Result<drf::Fields, Fail>;
+
 /// The fields that any of these requests may have; others are ignored, as they always were.
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Fields {
     username: Option<String>,
     email: Option<String>,
@@ -50,22 +51,18 @@ struct Fields {
     refresh: Option<String>,
 }
 
-/// Reads JSON or a form; `None` when it is neither.
-fn fields(request: &HttpRequest, bytes: &[u8]) -> Option<Fields> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_form = kind.is_some_and(|kind| {
-        let media = kind.split(';').next().unwrap_or_default().trim();
-        media.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    });
-    if bytes.trim_ascii().is_empty() {
-        return Some(Fields::default());
-    }
-    if !is_form {
-        return serde_json::from_slice(bytes).ok();
-    }
-    // A form is written as a query string is.
-    let text = std::str::from_utf8(bytes).ok()?;
-    web::Query::<Fields>::from_query(text).ok().map(web::Query::into_inner)
+/// What the body says; `None` when it cannot be read.
+fn fields(body: Body) -> Option<Fields> {
+    let body = body.ok()?;
+    let text = |name: &str| body.text(name).ok();
+    Some(Fields {
+        username: text("username")?,
+        email: text("email")?,
+        phone_number: text("phone_number")?,
+        phone: text("phone")?,
+        password: text("password")?,
+        refresh: text("refresh")?,
+    })
 }
 
 fn malformed() -> HttpResponse {
@@ -148,12 +145,8 @@ fn union(user: &Value, issued: (&str, &Issued, &Issued), words: &str) -> Value {
 }
 
 /// Signs in for the older clients. It needs no CSRF token, for it uses no cookie.
-pub async fn login(
-    state: web::Data<State>,
-    request: HttpRequest,
-    bytes: web::Bytes,
-) -> HttpResponse {
-    let Some(fields) = fields(&request, &bytes) else { return malformed() };
+pub async fn login(state: web::Data<State>, request: HttpRequest, body: Body) -> HttpResponse {
+    let Some(fields) = fields(body) else { return malformed() };
     let name = fields.username.or(fields.email).or(fields.phone_number).or(fields.phone);
     let Some(name) = name else {
         let rule = "Username or phone number is required.";
@@ -181,9 +174,9 @@ pub async fn logout(
     state: web::Data<State>,
     request: HttpRequest,
     MaybeCaller(who): MaybeCaller,
-    bytes: web::Bytes,
+    body: Body,
 ) -> HttpResponse {
-    let Some(fields) = fields(&request, &bytes) else { return malformed() };
+    let Some(fields) = fields(body) else { return malformed() };
     let refresh = fields.refresh.as_deref();
     match sign_in::sign_out(&state, &request, who.as_deref(), refresh).await {
         Ok(()) => {
@@ -211,12 +204,8 @@ pub async fn logout(
 }
 
 /// Gets a new access token; the refresh token stays good, for these clients keep it.
-pub async fn refresh(
-    state: web::Data<State>,
-    request: HttpRequest,
-    bytes: web::Bytes,
-) -> HttpResponse {
-    let Some(fields) = fields(&request, &bytes) else { return malformed() };
+pub async fn refresh(state: web::Data<State>, body: Body) -> HttpResponse {
+    let Some(fields) = fields(body) else { return malformed() };
     match fields.refresh.filter(|token| !token.is_empty()) {
         Some(token) => renew(&state, &token).await,
         None => refresh_token_required(),
@@ -244,9 +233,9 @@ pub async fn refresh_or_reissue(
     state: web::Data<State>,
     request: HttpRequest,
     MaybeCaller(who): MaybeCaller,
-    bytes: web::Bytes,
+    body: Body,
 ) -> HttpResponse {
-    let Some(fields) = fields(&request, &bytes) else { return malformed() };
+    let Some(fields) = fields(body) else { return malformed() };
     if let Some(token) = fields.refresh.filter(|token| !token.is_empty()) {
         return renew(&state, &token).await;
     }

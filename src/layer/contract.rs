@@ -113,6 +113,8 @@ pub enum Envelope {
     Revoked { whom: Whom, refusal: Refusal },
     /// A person lost one topic.
     Unseated { topic: Topic, user: UserId, refusal: Refusal },
+    /// Whether the read marks of others are kept from someone, from now on.
+    Veiled { user: UserId, is_veiled: bool },
     /// Asks whether the layer carries: whoever sent it waits to hear it.
     Probe(u64),
 }

@@ -99,6 +99,18 @@ pub struct Attempt {
     pub duration_ms: Option<i64>,
 }
 
+impl Attempt {
+    /// Whether it is nothing but a connection that stands, as nearly all are when they are recorded.
+    fn stands(&self) -> bool {
+        self.stage == Stage::Connected
+            && self.outcome == Outcome::Accepted
+            && self.close_code.is_none()
+            && self.reason.is_empty()
+            && self.ended_at.is_none()
+            && self.duration_ms.is_none()
+    }
+}
+
 /// A recorded attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct AttemptRow {
@@ -192,44 +204,63 @@ pub fn insert_many(conn: &mut DbConn, new: &[Attempt]) -> Result<Vec<AttemptId>,
 /// All rows in one statement: bound one by one, each costs three times what SQLite needs for it.
 /// Ids of one statement of the only writer follow each other, so the last tells them all.
 fn insert_from_json(conn: &mut SqliteConnection, new: &[Attempt]) -> QueryResult<Vec<AttemptId>> {
-    let rows = new.iter().map(|attempt| {
-        let Attempt { client_ip, user_agent, path, username, role, .. } = attempt;
-        let Attempt { stage, outcome, close_code, reason, duration_ms, .. } = attempt;
-        let (started_at, ended_at) =
-            (clock::stored(attempt.started_at), attempt.ended_at.map(clock::stored));
-        let user = attempt.user.map(|id| id.0);
-        (
-            client_ip,
-            user_agent,
-            path,
-            user,
-            username,
-            role,
-            stage,
-            outcome,
-            close_code,
-            reason,
-            started_at,
-            ended_at,
-            duration_ms,
-        )
-    });
-    let rows = as_json(rows.collect::<Vec<_>>())?;
-    // Materialized, or SQLite would write each row's JSON anew for each column that is read of it.
-    diesel::sql_query(
-        "WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
-         INSERT INTO connection_attempts
-             (client_ip, user_agent, path, user_id, username, role, stage, outcome, successful,
-              close_code, reason, started_at, ended_at, duration_ms)
-         SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3, v ->> 4, v ->> 5, v ->> 6, v ->> 7,
-                v ->> 7 = 'accepted', v ->> 8, v ->> 9, v ->> 10, v ->> 11, v ->> 12
-         FROM new",
-    )
-    .bind::<Text, _>(rows)
-    .execute(conn)?;
+    // What all have alike stands in the statement: SQLite looks up each value in each row's JSON.
+    let (rows, statement) = if new.iter().all(Attempt::stands) {
+        (as_json(new.iter().map(standing_row).collect::<Vec<_>>())?, INSERT_STANDING)
+    } else {
+        (as_json(new.iter().map(whole_row).collect::<Vec<_>>())?, INSERT_WHOLE)
+    };
+    diesel::sql_query(statement).bind::<Text, _>(rows).execute(conn)?;
     let last: i64 = diesel::select(last_insert_rowid()).get_result(conn)?;
     let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
     Ok((last - count + 1..=last).map(AttemptId).collect())
+}
+
+/// Materialized, or SQLite would write each row's JSON anew for each column that is read of it.
+const INSERT_STANDING: &str = "
+    WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
+    INSERT INTO connection_attempts
+        (client_ip, user_agent, path, user_id, username, role, started_at,
+         stage, outcome, successful)
+    SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3, v ->> 4, v ->> 5, v ->> 6,
+           'connected', 'accepted', TRUE
+    FROM new";
+const INSERT_WHOLE: &str = "
+    WITH new AS MATERIALIZED (SELECT value AS v FROM json_each(?))
+    INSERT INTO connection_attempts
+        (client_ip, user_agent, path, user_id, username, role, started_at,
+         stage, outcome, successful, close_code, reason, ended_at, duration_ms)
+    SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3, v ->> 4, v ->> 5, v ->> 6,
+           v ->> 7, v ->> 8, v ->> 8 = 'accepted', v ->> 9, v ->> 10, v ->> 11, v ->> 12
+    FROM new";
+
+fn standing_row(attempt: &Attempt) -> impl serde::Serialize + '_ {
+    let Attempt { client_ip, user_agent, path, username, role, .. } = attempt;
+    let user = attempt.user.map(|id| id.0);
+    (client_ip, user_agent, path, user, username, role, clock::stored(attempt.started_at))
+}
+
+fn whole_row(attempt: &Attempt) -> impl serde::Serialize + '_ {
+    let Attempt { client_ip, user_agent, path, username, role, .. } = attempt;
+    let Attempt { stage, outcome, close_code, reason, duration_ms, .. } = attempt;
+    let user = attempt.user.map(|id| id.0);
+    let started_at = clock::stored(attempt.started_at);
+    let ended_at = attempt.ended_at.map(clock::stored);
+    (
+        client_ip,
+        user_agent,
+        path,
+        user,
+        username,
+        role,
+        started_at,
+        stage,
+        outcome,
+        close_code,
+        reason,
+        ended_at,
+        duration_ms,
+    )
 }
 
 fn as_json(rows: impl serde::Serialize) -> QueryResult<String> {

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 use crate::ids::{ConversationId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
+use crate::models::listing;
 use crate::models::schema::{contacts, conversations, memberships, users};
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
@@ -185,7 +186,9 @@ pub fn found(
     let plain = user::name_key(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = format!("%{plain}%");
     let by_name = users::username_key.like(pattern.clone()).escape('\\');
-    let by_shown = user::lower(users::display_name).like(pattern.clone()).escape('\\');
+    // What the engine cannot fold in a name, it must not fold in what is looked for.
+    let shown = user::lower(listing::holds(text));
+    let by_shown = user::lower(users::display_name).like(shown).escape('\\');
     let by_phone = users::phone.assume_not_null().like(pattern).escape('\\');
     let by_phone = users::phone.is_not_null().and(by_phone);
     Ok(users::table

@@ -116,9 +116,15 @@ struct ErrorFrame<'a> {
     refusal: &'a Refusal,
 }
 
+/// The room most frames need, in bytes; one that needs more finds it.
+const FRAME_BYTES: usize = 512;
+
 fn text<T: Serialize>(frame: &T) -> String {
+    let mut text = Vec::with_capacity(FRAME_BYTES);
     // Our own frames hold no map with non-string keys, so writing them cannot fail.
-    serde_json::to_string(frame).unwrap_or_else(|_| r#"{"type":"error"}"#.to_owned())
+    let written = serde_json::to_writer(&mut text, frame);
+    let text = written.ok().and_then(|()| String::from_utf8(text).ok());
+    text.unwrap_or_else(|| r#"{"type":"error"}"#.to_owned())
 }
 
 /// An event, as every native subscriber receives it.

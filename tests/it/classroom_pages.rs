@@ -7,7 +7,7 @@ use crate::harness::browser::Browser;
 use crate::harness::older::Rest;
 use crate::harness::pages::Pages;
 use crate::harness::people::Person;
-use crate::harness::server::Server;
+use crate::harness::server::{Server, on_each_engine};
 
 const PASSWORD: &str = "a long walk home";
 
@@ -37,10 +37,17 @@ async fn arrives(browser: &mut Browser, pages: &Pages, server: &Server, name: &s
 
 #[tokio::test]
 async fn two_browsers_talk_over_the_classrooms_page_and_come_back_after_a_restart() {
-    let (Some(mut alice), Some(mut bob)) = (Browser::open().await, Browser::open().await) else {
-        return;
-    };
-    let server = Server::start_with(&[("restart_spread", "10ms")]).await;
+    on_each_engine(&[("restart_spread", "10ms")], async |server| {
+        // Browsers keep what pages stored, so each story has its own.
+        let (Some(alice), Some(bob)) = (Browser::open().await, Browser::open().await) else {
+            return;
+        };
+        talk_goes_on(alice, bob, server).await;
+    })
+    .await;
+}
+
+async fn talk_goes_on(mut alice: Browser, mut bob: Browser, server: Server) {
     let address = server.address;
     let pages = Pages::serve().await;
     let (ann, ben) = (enrolls(&server, "alice").await, enrolls(&server, "bob").await);

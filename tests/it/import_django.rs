@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 use switchboard::ids::{ConversationId, UserId};
 use switchboard::models::store::Store;
-use switchboard::models::{conversation, membership, message, user};
+use switchboard::models::{attachment, conversation, membership, message, profile, user};
 use switchboard::protocol::views::{ConversationKind, MemberRole};
 
 use crate::harness::engines::{Database, variable};
@@ -120,6 +120,7 @@ fn everything_comes_over_once_and_what_cannot_is_told() {
                 "reactions: brought 1",
                 "\"+1\" is no emoji",
                 "core_messageattachment: 3 rows stay behind; name the folder",
+                "core_user: pictures of people stay behind; name the folder",
                 "comes without its sender",
             ],
         );
@@ -191,23 +192,45 @@ fn files_come_out_of_the_media_folder_and_out_of_no_other() {
         let format = image::ImageFormat::Png;
         pixels.write_to(&mut std::io::Cursor::new(&mut picture), format).unwrap();
         std::fs::write(media.join("chat/roof.png"), &picture).unwrap();
+        std::fs::create_dir_all(media.join("avatars")).unwrap();
+        std::fs::write(media.join("avatars/ana.png"), &picture).unwrap();
+        std::fs::write(media.join("avatars/notes.txt"), "no picture").unwrap();
         std::fs::write(project.path().join("outside.txt"), "a secret").unwrap();
         let files = project.path().join("attachments");
         let url = format!("file://{}", files.display());
         let more = ["--media", media.to_str().unwrap(), "--attachments-url", &url];
         let dry = [&more[..], &["--dry-run"]].concat();
-        has_all(&import(from, to, "messenger", &dry), &["files: would bring 1"]);
+        has_all(
+            &import(from, to, "messenger", &dry),
+            &["files: would bring 1", "pictures: would bring 2"],
+        );
         assert!(!files.exists(), "a dry run copies nothing");
         let said = import(from, to, "messenger", &more);
         has_all(
             &said,
-            &["files: brought 1", "there is no file chat/lost.png", "leaves the media folder"],
+            &[
+                "files: brought 1",
+                "pictures: brought 1",
+                "there is no file chat/lost.png",
+                "core_user 2: its file is no picture that can be read",
+                "core_user 4: its path leaves the media folder",
+            ],
         );
-        has_all(&import(from, to, "messenger", &more), &["files: brought 0, here already 1"]);
+        has_all(
+            &import(from, to, "messenger", &more),
+            &["files: brought 0, here already 1", "pictures: brought 0, here already 1"],
+        );
         to.open()
             .read(|conn| {
                 let ana = user::by_username(conn, "ana")?.unwrap();
                 let ben = user::by_username(conn, "ben")?.unwrap();
+                let holder = profile::picture_holder(ana.id);
+                let held = attachment::held(conn, &holder)?.unwrap();
+                let path = format!("/api/v1/users/{}/avatar?v={}", ana.id, held.id);
+                assert_eq!(profile::of(conn, ana.id)?.avatar, Some(path));
+                assert_eq!((held.width, held.uploader_id), (Some(640), Some(ana.id)));
+                assert!(held.thumbnail_type.is_some(), "what others are shown");
+                assert_eq!(profile::of(conn, ben.id)?.avatar, None);
                 let direct = conversation::direct_between(conn, ana.id, ben.id)?.unwrap();
                 let first = message::page(conn, direct.id, None, None, 50)?.messages.remove(0);
                 let file = &first.attachments[0];

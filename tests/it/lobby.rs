@@ -5,8 +5,7 @@ use switchboard::models::attempt::{self, AttemptFilter};
 use switchboard::models::conversation::{self, LOBBY};
 use switchboard::models::message;
 
-use crate::harness::engines::Database;
-use crate::harness::server::Server;
+use crate::harness::server::{Server, on_each_engine};
 use crate::harness::socket::{Socket, until};
 use crate::harness::wire::{Answer, UPGRADE, Wire};
 
@@ -45,81 +44,85 @@ fn keys(frame: &Value) -> Vec<&String> {
 
 #[tokio::test]
 async fn a_line_reaches_everyone_with_three_keys_and_nothing_else_is_ever_sent() {
-    let server = Server::start().await;
-    let (mut ada, mut bob) = (enters(&server).await, enters(&server).await);
-    // Until both are seated, a line might pass one of them by.
-    until("both hear", async || {
-        ada.sends_text(r#"{"message":"anyone?"}"#).await;
-        ada.next().await;
-        server.house.exchange.seats(&switchboard::protocol::topic::Topic::room(LOBBY)) == 2
+    on_each_engine(&[], async |server| {
+        let (mut ada, mut bob) = (enters(&server).await, enters(&server).await);
+        // Until both are seated, a line might pass one of them by.
+        until("both hear", async || {
+            ada.sends_text(r#"{"message":"anyone?"}"#).await;
+            ada.next().await;
+            server.house.exchange.seats(&switchboard::protocol::topic::Topic::room(LOBBY)) == 2
+        })
+        .await;
+        bob.forgets();
+        ada.sends_text(r#"{"message":"hi","username":"User12"}"#).await;
+        for socket in [&mut ada, &mut bob] {
+            let frame = socket.hears_that("hi", |frame| frame["message"] == "hi").await;
+            assert_eq!(keys(&frame), ["message", "timestamp", "username"]);
+            assert_eq!(frame["username"], "User12");
+            assert!(is_time(frame["timestamp"].as_str().unwrap()), "{frame}");
+        }
+        bob.sends_text(r#"{"message":"","type":"x"}"#).await;
+        let frame = ada.hears_that("an empty line", |frame| frame["message"] == "").await;
+        assert_eq!(frame["username"], "Anonymous");
+        for other in [json!(5), json!(null), json!({"a": [1]}), json!(true)] {
+            bob.sends_text(&json!({"message": other, "username": "B"}).to_string()).await;
+            let frame = ada.hears_that("any JSON", |frame| frame["username"] == "B").await;
+            assert_eq!(frame["message"], other);
+        }
+        assert_eq!(ada.closes(1000).await.code, Some(1000));
+        assert!(ada.unheard().iter().all(|frame| keys(frame).len() == 3), "{:?}", ada.unheard());
     })
     .await;
-    bob.forgets();
-    ada.sends_text(r#"{"message":"hi","username":"User12"}"#).await;
-    for socket in [&mut ada, &mut bob] {
-        let frame = socket.hears_that("hi", |frame| frame["message"] == "hi").await;
-        assert_eq!(keys(&frame), ["message", "timestamp", "username"]);
-        assert_eq!(frame["username"], "User12");
-        assert!(is_time(frame["timestamp"].as_str().unwrap()), "{frame}");
-    }
-    bob.sends_text(r#"{"message":"","type":"x"}"#).await;
-    let frame = ada.hears_that("an empty line", |frame| frame["message"] == "").await;
-    assert_eq!(frame["username"], "Anonymous");
-    for other in [json!(5), json!(null), json!({"a": [1]}), json!(true)] {
-        bob.sends_text(&json!({"message": other, "username": "B"}).to_string()).await;
-        let frame = ada.hears_that("any JSON", |frame| frame["username"] == "B").await;
-        assert_eq!(frame["message"], other);
-    }
-    assert_eq!(ada.closes(1000).await.code, Some(1000));
-    assert!(ada.unheard().iter().all(|frame| keys(frame).len() == 3), "{:?}", ada.unheard());
 }
 
 #[tokio::test]
 async fn nothing_is_sent_to_one_who_only_listens() {
-    let server = Server::start().await;
-    let mut ada = enters(&server).await;
-    let mut bob = enters(&server).await;
-    bob.sends_text(r#"{"message":"x"}"#).await;
-    bob.hears_that("x", |frame| frame["message"] == "x").await;
-    assert_eq!(bob.closes(1000).await.code, Some(1000));
-    assert_eq!(ada.closes(1000).await.code, Some(1000));
-    assert!(ada.unheard().iter().all(|frame| frame["message"] == "x"), "{:?}", ada.unheard());
-    assert_eq!(bob.unheard(), [] as [Value; 0]);
+    on_each_engine(&[], async |server| {
+        let mut ada = enters(&server).await;
+        let mut bob = enters(&server).await;
+        bob.sends_text(r#"{"message":"x"}"#).await;
+        bob.hears_that("x", |frame| frame["message"] == "x").await;
+        assert_eq!(bob.closes(1000).await.code, Some(1000));
+        assert_eq!(ada.closes(1000).await.code, Some(1000));
+        assert!(ada.unheard().iter().all(|frame| frame["message"] == "x"), "{:?}", ada.unheard());
+        assert_eq!(bob.unheard(), [] as [Value; 0]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_no_line_is_passed_over_and_the_socket_stays() {
-    let server = Server::start().await;
-    let mut ada = enters(&server).await;
-    for odd in [
-        "",
-        "x",
-        "{",
-        "[]",
-        r#"["hi"]"#,
-        "5",
-        "null",
-        "{}",
-        r#"{"username":"A"}"#,
-        r#"{"type":"ping"}"#,
-    ] {
-        ada.sends_text(odd).await;
-    }
-    ada.sends_text(r#"{"message":"hi","username":null}"#).await;
-    ada.sends_text(&json!({"message": "\u{0}"}).to_string()).await;
-    ada.sends_text(&json!({"message": "x".repeat(17 * 1024)}).to_string()).await;
-    ada.sends_binary(b"{\"message\":\"hi\"}".to_vec()).await;
-    ada.sends_text(r#"{"message":"still here"}"#).await;
-    assert_eq!(ada.next().await.unwrap()["message"], "still here");
-    assert_eq!(ada.closes(1000).await.code, Some(1000));
-    assert_eq!(ada.unheard(), [] as [Value; 0]);
+    on_each_engine(&[], async |server| {
+        let mut ada = enters(&server).await;
+        for odd in [
+            "",
+            "x",
+            "{",
+            "[]",
+            r#"["hi"]"#,
+            "5",
+            "null",
+            "{}",
+            r#"{"username":"A"}"#,
+            r#"{"type":"ping"}"#,
+        ] {
+            ada.sends_text(odd).await;
+        }
+        ada.sends_text(r#"{"message":"hi","username":null}"#).await;
+        ada.sends_text(&json!({"message": "\u{0}"}).to_string()).await;
+        ada.sends_text(&json!({"message": "x".repeat(17 * 1024)}).to_string()).await;
+        ada.sends_binary(b"{\"message\":\"hi\"}".to_vec()).await;
+        ada.sends_text(r#"{"message":"still here"}"#).await;
+        assert_eq!(ada.next().await.unwrap()["message"], "still here");
+        assert_eq!(ada.closes(1000).await.code, Some(1000));
+        assert_eq!(ada.unheard(), [] as [Value; 0]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn lines_are_kept_and_the_native_protocol_shares_the_room() {
-    for database in [Some(Database::sqlite()), Database::postgres()] {
-        let Some(database) = database else { continue };
-        let server = Server::start_on(database, &[]).await;
+    on_each_engine(&[], async |server| {
         let mut guest = enters(&server).await;
         guest.sends_text(r#"{"message":"first","username":"User12"}"#).await;
         guest.hears_that("first", |frame| frame["message"] == "first").await;
@@ -158,18 +161,21 @@ async fn lines_are_kept_and_the_native_protocol_shares_the_room() {
         }
         came.retain(|one| one != "ada");
         assert_eq!(came, ["bob"]);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_private_room_that_has_the_name_already_stays_private() {
-    let server = Server::start().await;
-    let ada = server.person("ada").await;
-    ada.connects().await.opens_room(LOBBY, &[]).await;
-    let mut guest = enters(&server).await;
-    let ended = guest.ends().await;
-    assert_eq!(ended.code, Some(4001), "{ended:?}");
-    assert_eq!(guest.unheard(), [] as [Value; 0]);
+    on_each_engine(&[], async |server| {
+        let ada = server.person("ada").await;
+        ada.connects().await.opens_room(LOBBY, &[]).await;
+        let mut guest = enters(&server).await;
+        let ended = guest.ends().await;
+        assert_eq!(ended.code, Some(4001), "{ended:?}");
+        assert_eq!(guest.unheard(), [] as [Value; 0]);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -199,81 +205,85 @@ async fn guests_are_counted_by_address() {
         ("messages_per_second_per_user", "1"),
         ("messages_burst", "3"),
     ];
-    let server = Server::start_with(&limits).await;
-    let (mut one, mut two) = (enters(&server).await, enters(&server).await);
-    let mut three = enters(&server).await;
-    assert_eq!(three.ends().await.code, Some(4029));
-    assert_eq!(three.unheard(), [] as [Value; 0]);
-    for line in 0..10 {
-        one.sends_text(&json!({"message": line}).to_string()).await;
-        two.sends_text(&json!({"message": line}).to_string()).await;
-    }
-    one.hears_that("the first", |frame| frame["message"] == 0).await;
-    assert_eq!(one.closes(1000).await.code, Some(1000));
-    assert!(one.unheard().len() < 10, "most are passed over: {:?}", one.unheard());
+    on_each_engine(&limits, async |server| {
+        let (mut one, mut two) = (enters(&server).await, enters(&server).await);
+        let mut three = enters(&server).await;
+        assert_eq!(three.ends().await.code, Some(4029));
+        assert_eq!(three.unheard(), [] as [Value; 0]);
+        for line in 0..10 {
+            one.sends_text(&json!({"message": line}).to_string()).await;
+            two.sends_text(&json!({"message": line}).to_string()).await;
+        }
+        one.hears_that("the first", |frame| frame["message"] == 0).await;
+        assert_eq!(one.closes(1000).await.code, Some(1000));
+        assert!(one.unheard().len() < 10, "most are passed over: {:?}", one.unheard());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_status_says_online_and_the_diagnosis_is_true() {
     let two = [("bind", "127.0.0.1:0,127.0.0.1:0")];
-    let server = Server::start_with(&two).await;
-    let answer = asks(&server, "GET", "/chat/status/", &["Origin: null"]).await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.head.contains("access-control-allow-origin: *"), "{}", answer.head);
-    assert_eq!(answer.body, r#"{"message":"Chat server is running","status":"online"}"#);
-    for address in &server.addresses {
-        let mut guest = Socket::open(*address, PATH, &[PAGE]).await;
-        guest.sends_text(r#"{"message":"hi"}"#).await;
-        guest.next().await.unwrap();
-        assert_eq!(guest.closes(1000).await.code, Some(1000));
-    }
-    let mut headers = UPGRADE.to_vec();
-    headers.push("Origin: https://evil.example");
-    assert_eq!(asks(&server, "GET", PATH, &headers).await.status, 403);
-    until("three attempts that have ended are on record", async || {
-        let filter = AttemptFilter { path: Some(PATH.to_owned()), ..AttemptFilter::default() };
-        let rows = server.reads(move |conn| Ok(attempt::recent(conn, 100, &filter)?)).await;
-        rows.len() == 3 && rows.iter().all(|row| row.ended_at.is_some())
+    on_each_engine(&two, async |server| {
+        let answer = asks(&server, "GET", "/chat/status/", &["Origin: null"]).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.head.contains("access-control-allow-origin: *"), "{}", answer.head);
+        assert_eq!(answer.body, r#"{"message":"Chat server is running","status":"online"}"#);
+        for address in &server.addresses {
+            let mut guest = Socket::open(*address, PATH, &[PAGE]).await;
+            guest.sends_text(r#"{"message":"hi"}"#).await;
+            guest.next().await.unwrap();
+            assert_eq!(guest.closes(1000).await.code, Some(1000));
+        }
+        let mut headers = UPGRADE.to_vec();
+        headers.push("Origin: https://evil.example");
+        assert_eq!(asks(&server, "GET", PATH, &headers).await.status, 403);
+        until("three attempts that have ended are on record", async || {
+            let filter = AttemptFilter { path: Some(PATH.to_owned()), ..AttemptFilter::default() };
+            let rows = server.reads(move |conn| Ok(attempt::recent(conn, 100, &filter)?)).await;
+            rows.len() == 3 && rows.iter().all(|row| row.ended_at.is_some())
+        })
+        .await;
+        let found = diagnosis(&server).await;
+        assert_eq!(found["client_ip"], "127.0.0.1");
+        assert_eq!(found["channel_layer_available"], true);
+        let layer = "Successfully sent test message to channel layer";
+        assert_eq!(found["channel_layer_test"], layer);
+        assert_eq!(found["asgi_port_status"], "open");
+        assert_eq!(found["asgi_port"], server.addresses[1].port());
+        let backend = &found["websocket_config"]["CHANNEL_LAYERS"]["default"]["BACKEND"];
+        assert_eq!(backend, "memory");
+        assert_eq!(found["websocket_config"]["CORS_ALLOWED_ORIGINS"], Value::Null);
+        assert_eq!(found["websocket_config"]["ALLOWED_HOSTS"], json!([]));
+        let port = server.address.port().to_string();
+        let tls = json!({"using_https": false, "x_forwarded_proto": null, "server_port": port});
+        assert_eq!(found["tls_config"], tls);
+        assert!(found["server_time"].as_str().unwrap().ends_with("+00:00"));
+        let attempts = found["recent_connection_attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 3);
+        assert_eq!(attempts[0]["successful"], false, "newest first");
+        assert_eq!(attempts[0]["connection_stage"], "pre_handshake");
+        assert!(attempts[0]["error_message"].as_str().unwrap().contains("Origin"));
+        let good = &attempts[1];
+        assert_eq!((&good["successful"], &good["error_message"]), (&json!(true), &Value::Null));
+        assert_eq!((&good["close_code"], &good["client_ip"]), (&json!(1000), &json!("127.0.0.1")));
+        assert_eq!(good["connection_stage"], "disconnected");
+        assert_eq!(good["connection_path"], PATH);
+        assert!(good["connection_duration_ms"].is_u64());
+        let figures = &found["connection_statistics"];
+        assert_eq!(figures["total_attempts"], 3, "one row a connection");
+        assert_eq!(
+            (&figures["successful_attempts"], &figures["failed_attempts"]),
+            (&json!(2), &json!(1))
+        );
+        assert_eq!(figures["success_rate"], 66.67);
+        assert_eq!(figures["common_errors"][0]["count"], 1);
+        let hours = figures["hourly_data"].as_array().unwrap();
+        let of = |key: &str| hours.iter().map(|hour| hour[key].as_i64().unwrap()).sum::<i64>();
+        assert_eq!((of("attempts"), of("successful"), of("failed")), (3, 2, 1));
+        assert!(figures["avg_duration"].is_number());
     })
     .await;
-    let found = diagnosis(&server).await;
-    assert_eq!(found["client_ip"], "127.0.0.1");
-    assert_eq!(found["channel_layer_available"], true);
-    let layer = "Successfully sent test message to channel layer";
-    assert_eq!(found["channel_layer_test"], layer);
-    assert_eq!(found["asgi_port_status"], "open");
-    assert_eq!(found["asgi_port"], server.addresses[1].port());
-    let backend = &found["websocket_config"]["CHANNEL_LAYERS"]["default"]["BACKEND"];
-    assert_eq!(backend, "memory");
-    assert_eq!(found["websocket_config"]["CORS_ALLOWED_ORIGINS"], Value::Null);
-    assert_eq!(found["websocket_config"]["ALLOWED_HOSTS"], json!([]));
-    let port = server.address.port().to_string();
-    let tls = json!({"using_https": false, "x_forwarded_proto": null, "server_port": port});
-    assert_eq!(found["tls_config"], tls);
-    assert!(found["server_time"].as_str().unwrap().ends_with("+00:00"));
-    let attempts = found["recent_connection_attempts"].as_array().unwrap();
-    assert_eq!(attempts.len(), 3);
-    assert_eq!(attempts[0]["successful"], false, "newest first");
-    assert_eq!(attempts[0]["connection_stage"], "pre_handshake");
-    assert!(attempts[0]["error_message"].as_str().unwrap().contains("Origin"));
-    let good = &attempts[1];
-    assert_eq!((&good["successful"], &good["error_message"]), (&json!(true), &Value::Null));
-    assert_eq!((&good["close_code"], &good["client_ip"]), (&json!(1000), &json!("127.0.0.1")));
-    assert_eq!(good["connection_stage"], "disconnected");
-    assert_eq!(good["connection_path"], PATH);
-    assert!(good["connection_duration_ms"].is_u64());
-    let figures = &found["connection_statistics"];
-    assert_eq!(figures["total_attempts"], 3, "one row a connection");
-    assert_eq!(
-        (&figures["successful_attempts"], &figures["failed_attempts"]),
-        (&json!(2), &json!(1))
-    );
-    assert_eq!(figures["success_rate"], 66.67);
-    assert_eq!(figures["common_errors"][0]["count"], 1);
-    let hours = figures["hourly_data"].as_array().unwrap();
-    let of = |key: &str| hours.iter().map(|hour| hour[key].as_i64().unwrap()).sum::<i64>();
-    assert_eq!((of("attempts"), of("successful"), of("failed")), (3, 2, 1));
-    assert!(figures["avg_duration"].is_number());
 }
 
 #[tokio::test]
@@ -285,22 +295,24 @@ async fn others_are_not_shown_to_the_world() {
         ("trusted_proxies", "127.0.0.0/8"),
         ("secret_key", "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c9a7b"),
     ];
-    let server = Server::start_with(&settings).await;
-    let from =
-        |address: &'static str| [("x-forwarded-for", address), ("user-agent", "their-browser")];
-    for address in ["198.51.100.7", "203.0.113.9"] {
-        let guest = Socket::open(server.address, PATH, &from(address)).await;
-        guest.leaves().await;
-    }
-    let wanted = ["X-Forwarded-For: 203.0.113.9"];
-    until("both are on record", async || {
-        let answer = asks(&server, "GET", "/chat/diagnostics/", &wanted).await;
-        let body: Value = serde_json::from_str(&answer.body).unwrap();
-        let attempts = &body["server_diagnostics"]["recent_connection_attempts"];
-        let attempts = attempts.as_array().unwrap();
-        let shown: Vec<_> = attempts.iter().map(|one| one["client_ip"].clone()).collect();
-        let agents: Vec<_> = attempts.iter().map(|one| one["user_agent"].clone()).collect();
-        shown == [json!("203.0.113.9"), Value::Null] && agents == ["their-browser", ""]
+    on_each_engine(&settings, async |server| {
+        let from =
+            |address: &'static str| [("x-forwarded-for", address), ("user-agent", "their-browser")];
+        for address in ["198.51.100.7", "203.0.113.9"] {
+            let guest = Socket::open(server.address, PATH, &from(address)).await;
+            guest.leaves().await;
+        }
+        let wanted = ["X-Forwarded-For: 203.0.113.9"];
+        until("both are on record", async || {
+            let answer = asks(&server, "GET", "/chat/diagnostics/", &wanted).await;
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            let attempts = &body["server_diagnostics"]["recent_connection_attempts"];
+            let attempts = attempts.as_array().unwrap();
+            let shown: Vec<_> = attempts.iter().map(|one| one["client_ip"].clone()).collect();
+            let agents: Vec<_> = attempts.iter().map(|one| one["user_agent"].clone()).collect();
+            shown == [json!("203.0.113.9"), Value::Null] && agents == ["their-browser", ""]
+        })
+        .await;
     })
     .await;
 }
@@ -327,6 +339,27 @@ async fn a_plain_get_of_the_socket_is_426_and_any_page_may_read_it() {
 }
 
 #[tokio::test]
+async fn the_diagnosis_is_the_same_by_any_method_and_the_status_by_get_alone() {
+    let server = Server::start().await;
+    let asked = diagnosis(&server).await;
+    let any_page = "Origin: https://any.example";
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        for body in [&["Content-Length: 0"][..], &["Cookie: sessionid=x", "Content-Length: 0"]] {
+            let headers = [&[any_page][..], body].concat();
+            let answer = asks(&server, method, "/chat/diagnostics/", &headers).await;
+            assert_eq!(answer.status, 200, "{method}: {answer:?}");
+            assert!(answer.head.contains("access-control-allow-origin: *"), "{}", answer.head);
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            let told = &body["server_diagnostics"];
+            assert_eq!((&body["status"], keys(told)), (&json!("online"), keys(&asked)));
+            let answer = asks(&server, method, "/chat/status/", &headers).await;
+            assert_eq!(answer.status, 405, "{method}: {answer:?}");
+            assert!(answer.head.contains("allow: get"), "{}", answer.head);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_a_lobby_has_none() {
     let server = Server::start_with(&[("lobby", "false")]).await;
     assert_eq!(asks(&server, "GET", PATH, &UPGRADE).await.status, 404);
@@ -336,31 +369,36 @@ async fn a_server_without_a_lobby_has_none() {
 
 #[tokio::test]
 async fn a_stop_closes_guests_without_another_word() {
-    let server = Server::start().await;
-    let mut guest = enters(&server).await;
-    server.begins_to_stop(switchboard::boot::Stop::Restart);
-    assert_eq!(guest.ends().await.code, Some(1012));
-    assert_eq!(guest.unheard(), [] as [Value; 0]);
+    on_each_engine(&[], async |server| {
+        let mut guest = enters(&server).await;
+        server.begins_to_stop(switchboard::boot::Stop::Restart);
+        assert_eq!(guest.ends().await.code, Some(1012));
+        assert_eq!(guest.unheard(), [] as [Value; 0]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_diagnosis_shows_the_newest_twenty_and_counts_all() {
-    let server = Server::start().await;
-    for _ in 0..25 {
-        enters(&server).await.closes(1000).await;
-    }
-    until("all are counted", async || {
+    on_each_engine(&[], async |server| {
+        for _ in 0..25 {
+            enters(&server).await.closes(1000).await;
+        }
+        until("all are counted", async || {
+            let found = diagnosis(&server).await;
+            found["connection_statistics"]["total_attempts"] == 25
+        })
+        .await;
         let found = diagnosis(&server).await;
-        found["connection_statistics"]["total_attempts"] == 25
+        let attempts = found["recent_connection_attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 20);
+        let times: Vec<&str> =
+            attempts.iter().map(|one| one["timestamp"].as_str().unwrap()).collect();
+        assert!(times.is_sorted_by(|a, b| a >= b), "newest first");
+        let figures = &found["connection_statistics"];
+        assert_eq!(figures["success_rate"], 100.0, "a perfect server shows no failures");
     })
     .await;
-    let found = diagnosis(&server).await;
-    let attempts = found["recent_connection_attempts"].as_array().unwrap();
-    assert_eq!(attempts.len(), 20);
-    let times: Vec<&str> = attempts.iter().map(|one| one["timestamp"].as_str().unwrap()).collect();
-    assert!(times.is_sorted_by(|a, b| a >= b), "newest first");
-    let figures = &found["connection_statistics"];
-    assert_eq!(figures["success_rate"], 100.0, "a perfect server shows no failures");
 }
 
 #[tokio::test]

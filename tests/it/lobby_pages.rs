@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::browser::Browser;
+use crate::harness::engines::Database;
 use crate::harness::pages::Pages;
 use crate::harness::server::Server;
 
@@ -15,8 +16,11 @@ fn path(pages: &Pages, server: &Server) -> String {
     format!("{}&socket={socket}&retry=200", pages.path("lobby", server.address))
 }
 
+const SETTINGS: [(&str, &str); 2] =
+    [("bind", "127.0.0.1:0,127.0.0.1:0"), ("restart_spread", "10ms")];
+
 async fn starts() -> Server {
-    Server::start_with(&[("bind", "127.0.0.1:0,127.0.0.1:0"), ("restart_spread", "10ms")]).await
+    Server::start_with(&SETTINGS).await
 }
 
 fn words(lines: &Value) -> Vec<String> {
@@ -29,9 +33,15 @@ async fn two_browsers_talk_in_the_lobby_and_come_back_after_a_restart() {
     let (Some(mut one), Some(mut two)) = (Browser::open().await, Browser::open().await) else {
         return;
     };
-    let server = starts().await;
+    talk_goes_on(&mut one, &mut two, starts().await).await;
+    if let Some(database) = Database::postgres() {
+        talk_goes_on(&mut one, &mut two, Server::start_on(database, &SETTINGS).await).await;
+    }
+}
+
+async fn talk_goes_on(one: &mut Browser, two: &mut Browser, server: Server) {
     let pages = Pages::serve().await;
-    for (browser, name) in [(&mut one, "User12"), (&mut two, "User34")] {
+    for (browser, name) in [(&mut *one, "User12"), (&mut *two, "User34")] {
         browser.visits(pages.address, &path(&pages, &server)).await;
         assert_eq!(browser.runs("open().then(() => true)").await, true);
         let online = "holds(() => byId('status').textContent)";
@@ -42,7 +52,7 @@ async fn two_browsers_talk_in_the_lobby_and_come_back_after_a_restart() {
     }
     one.runs("say('Good morning')").await;
     two.runs("holds(() => lines().length === 1).then(() => say('And to you'))").await;
-    for browser in [&mut one, &mut two] {
+    for browser in [&mut *one, &mut *two] {
         let lines = browser.runs("holds(() => lines().length === 2).then(lines)").await;
         assert_eq!(words(&lines), ["User12: Good morning", "User34: And to you"]);
         let shape = "frames.every((frame) => Object.keys(frame).sort().join() === \
@@ -54,12 +64,12 @@ async fn two_browsers_talk_in_the_lobby_and_come_back_after_a_restart() {
     let bind = bind.join(",");
     let database = server.stops().await;
     let server = Server::start_on(database, &[("bind", bind.as_str())]).await;
-    for browser in [&mut one, &mut two] {
+    for browser in [&mut *one, &mut *two] {
         let back = "holds(() => opened === 2 && socket.readyState === WebSocket.OPEN)";
         assert_eq!(browser.runs(back).await, true, "it comes back by itself");
     }
     two.runs("say('Here again')").await;
-    for browser in [&mut one, &mut two] {
+    for browser in [&mut *one, &mut *two] {
         let lines = browser.runs("holds(() => lines().length === 3).then(lines)").await;
         assert_eq!(words(&lines)[2], "User34: Here again", "and nothing is told twice");
     }

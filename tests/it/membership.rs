@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::harness::calls::on_each_engine;
+use crate::harness::people::Person;
 use crate::harness::server::Server;
-use crate::harness::socket::until;
+use crate::harness::socket::{Socket, until};
 
 #[tokio::test]
 async fn an_invite_link_lets_its_holders_in_until_it_is_used_up() {
@@ -289,6 +290,61 @@ async fn who_shares_no_read_receipts_sends_none_and_sees_none() {
         late.joins_with(&room, json!({"after": 0})).await;
         assert_eq!(late.overheard("passed").len(), 2);
         assert!(late.overheard("read.marked").is_empty());
+    })
+    .await;
+}
+
+/// Turns one's read receipts on or off, by one of the ways there are.
+async fn shares(person: &Person, socket: &mut Socket, way: &str, on: bool) {
+    let body = Some(json!({"show_read_receipts": on}));
+    match way {
+        "socket" => {
+            let told = socket.asks("receipts.share", None, json!({"on": on})).await;
+            assert_eq!(told["data"]["on"], on);
+        }
+        "receipts" => {
+            person.is_answered(200, ("PUT", "/receipts"), Some(json!({"on": on}))).await;
+        }
+        "profile" => drop(person.is_answered(200, ("PATCH", "/profile"), body).await),
+        older => {
+            let (status, told) = person.asks("PATCH", older, body).await;
+            assert_eq!((status, &told["show_read_receipts"]), (200, &json!(on)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_mind_about_read_receipts_holds_for_what_is_open_already() {
+    on_each_engine(&[], async |server: Server| {
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let (mut ada_1, mut bob_1, mut bob_2) =
+            (ada.connects().await, bob.connects().await, bob.connects().await);
+        let room = ada_1.opens_room("general", &[&bob]).await;
+        ada_1.joins(&room).await;
+        bob_1.joins(&room).await;
+        bob_2.joins(&room).await;
+        bob_2.joins(&format!("inbox:{}", bob.id.0)).await;
+        for way in ["socket", "receipts", "profile", "/api/auth/settings/"] {
+            for on in [false, true] {
+                shares(&bob, &mut bob_1, way, on).await;
+                assert_eq!(bob_2.hears("receipts.shared").await["data"], json!({"on": on}));
+                let said = ada_1.says(&room, way).await;
+                ada_1.does("read.mark", &room, json!({"seq": said["seq"]})).await;
+                let (heard, other) = match on {
+                    true => ("read.marked", "passed"),
+                    false => ("passed", "read.marked"),
+                };
+                for socket in [&mut bob_1, &mut bob_2] {
+                    let mark = socket.hears(heard).await;
+                    assert_eq!(mark["seq"].as_i64().unwrap(), said["seq"].as_i64().unwrap() + 1);
+                    assert!(socket.overheard(other).is_empty(), "{way} {on}");
+                }
+                assert_eq!(ada_1.hears("read.marked").await["data"]["user"], ada.id.to_string());
+                shares(&bob, &mut bob_1, way, on).await;
+            }
+        }
+        bob_2.is_served().await;
+        assert!(bob_2.overheard("receipts.shared").is_empty(), "what is no change is not told");
     })
     .await;
 }

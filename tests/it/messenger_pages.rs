@@ -6,7 +6,7 @@ use switchboard::boot::Stop;
 
 use crate::harness::browser::Browser;
 use crate::harness::pages::Pages;
-use crate::harness::server::Server;
+use crate::harness::server::{Server, on_each_engine};
 
 /// Opens the page and signs someone up; their number.
 async fn arrives(browser: &mut Browser, pages: &Pages, server: &Server, name: &str) -> i64 {
@@ -30,10 +30,17 @@ async fn meet(first: &mut Browser, second: &mut Browser, id: i64) -> Value {
 
 #[tokio::test]
 async fn two_browsers_talk_over_the_messengers_page_and_come_back_after_a_restart() {
-    let (Some(mut alice), Some(mut bob)) = (Browser::open().await, Browser::open().await) else {
-        return;
-    };
-    let server = Server::start_with(&[("restart_spread", "10ms")]).await;
+    on_each_engine(&[("restart_spread", "10ms")], async |server| {
+        // Browsers keep what pages stored, so each story has its own.
+        let (Some(alice), Some(bob)) = (Browser::open().await, Browser::open().await) else {
+            return;
+        };
+        talk_goes_on(alice, bob, server).await;
+    })
+    .await;
+}
+
+async fn talk_goes_on(mut alice: Browser, mut bob: Browser, server: Server) {
     let address = server.address;
     let pages = Pages::serve().await;
     arrives(&mut alice, &pages, &server, "alice").await;
@@ -66,6 +73,10 @@ async fn two_browsers_talk_over_the_messengers_page_and_come_back_after_a_restar
     for browser in [&mut alice, &mut bob] {
         let back = "holds(() => log.filter((line) => line.startsWith('Connected')).length > 1)";
         assert_eq!(browser.runs(back).await, true, "it comes back by itself");
+        // Answered once it is seated, so that what is said next comes to it.
+        let pongs = "log.filter((line) => line.startsWith('Received pong')).length";
+        let seated = format!("(before => (ping(), holds(() => {pongs} > before)))({pongs})");
+        assert_eq!(browser.runs(&seated).await, true);
     }
     bob.runs("say('And here we are again')").await;
     for browser in [&mut alice, &mut bob] {

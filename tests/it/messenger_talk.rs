@@ -313,6 +313,60 @@ async fn receipts_say_how_far_a_message_has_come_with_each_member() {
 }
 
 #[tokio::test]
+async fn read_marks_of_others_are_kept_from_an_open_socket_as_soon_as_ones_own_are() {
+    on_each_engine(&[], async |server| {
+        let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+        let id = group(&[&alice, &bob]).await;
+        let (mut a, mut b) = (seated(&alice, id).await, seated(&bob, id).await);
+        let rest = Rest::bearer(&alice);
+        for shares in [true, false, true] {
+            let change = json!({"show_read_receipts": shares});
+            rest.patch(200, "/api/auth/settings/", change).await;
+            let sent = rest.post(201, &messages(id), json!({"content": "seen?"})).await;
+            for socket in [&mut a, &mut b] {
+                assert_eq!(socket.hears("message.new").await["data"]["id"], sent["id"]);
+            }
+            let read = json!({"type": "message.read", "message_id": sent["id"]});
+            b.sends_text(&read.to_string()).await;
+            let told = b.next().await.unwrap();
+            assert_eq!(
+                (&told["type"], &told["user_id"]),
+                (&json!("message.read"), &json!(bob.id.0))
+            );
+            if shares {
+                assert_eq!(a.next().await.unwrap(), told);
+            }
+            is_silent(&mut a, "nothing else").await;
+        }
+        rest.post(200, "/api/auth/settings/reset/", json!({})).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_unread_is_counted_until_it_is_read() {
+    on_each_engine(&[], async |server| {
+        let (alice, bob) = (server.person("alice").await, server.person("bob").await);
+        let id = group(&[&alice, &bob]).await;
+        let (rest, other) = (Rest::bearer(&alice), Rest::bearer(&bob));
+        let path = format!("/api/chat/conversations/{id}/");
+        let mut last = Value::Null;
+        for number in 1..=3 {
+            last = rest.post(201, &messages(id), json!({"content": "unread"})).await["id"].clone();
+            assert_eq!(other.get(200, &path).await["unread_count"], number);
+        }
+        assert_eq!(rest.get(200, &path).await["unread_count"], 0, "one's own are read");
+        let mut b = seated(&bob, id).await;
+        b.sends_text(&json!({"type": "message.read", "message_id": last}).to_string()).await;
+        b.hears("message.read").await;
+        let listed = other.get(200, "/api/chat/conversations/").await;
+        assert_eq!(listed[0]["unread_count"], 0);
+        assert_eq!(listed[0]["last_message"]["id"], last);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_message_is_put_as_it_is_patched() {
     on_each_engine(&[], async |server| {
         let alice = server.person("alice").await;

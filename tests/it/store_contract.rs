@@ -407,6 +407,52 @@ fn attempts_are_recorded_in_order_brought_up_to_date_and_found_again() {
 }
 
 #[test]
+fn connections_that_stand_are_recorded_as_whole_as_all_others() {
+    for_each_engine(|store| {
+        store
+            .write(|conn| {
+                let user = person(conn, "anna");
+                let mut new: Vec<Attempt> =
+                    (0..3).map(|number| attempt(number, Outcome::Accepted)).collect();
+                for attempt in &mut new {
+                    attempt.stage = Stage::Connected;
+                    attempt.user = Some(user);
+                }
+                let mut all = new.clone();
+                attempt::insert_many(conn, &new)?;
+                new[1].stage = Stage::Disconnected;
+                new[1].close_code = Some(1000);
+                new[1].ended_at = Some(minute(30));
+                new[1].duration_ms = Some(1);
+                attempt::insert_many(conn, &new)?;
+                all.extend(new);
+                let rows = attempt::recent(conn, 100, &AttemptFilter::default())?;
+                let kept = rows.into_iter().map(|row| {
+                    assert!(row.successful);
+                    Attempt {
+                        client_ip: row.client_ip,
+                        user_agent: row.user_agent,
+                        path: row.path,
+                        user: row.user,
+                        username: row.username,
+                        role: row.role,
+                        stage: row.stage,
+                        outcome: row.outcome,
+                        close_code: row.close_code,
+                        reason: row.reason,
+                        started_at: row.started_at,
+                        ended_at: row.ended_at,
+                        duration_ms: row.duration_ms,
+                    }
+                });
+                assert!(kept.rev().eq(all));
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
 fn attempts_leave_by_age_and_by_number_the_oldest_first() {
     for_each_engine(|store| {
         store

@@ -19,7 +19,7 @@ use crate::commands::import_django::people::People;
 use crate::commands::import_django::reading::{moment, text, words};
 use crate::config::Config;
 use crate::http::file_names::{file_name, new_key};
-use crate::ids::MessageId;
+use crate::ids::{AttachmentId, MessageId, UserId};
 use crate::models::attachment::{self, Arrived, AttachmentRow, NewAttachment};
 use crate::models::error::StoreError;
 use crate::models::foreign::Row;
@@ -99,7 +99,7 @@ pub(super) struct Shelf {
     objects: Objects,
     runtime: Runtime,
     max_pixels: u64,
-    is_dry_run: bool,
+    pub(super) is_dry_run: bool,
 }
 
 impl Shelf {
@@ -119,7 +119,7 @@ impl Shelf {
     }
 
     /// The file that a row names, which must lie within the media folder.
-    fn find(&self, named: &str) -> Result<PathBuf, String> {
+    pub(super) fn find(&self, named: &str) -> Result<PathBuf, String> {
         let named = Path::new(named);
         if !named.components().all(|part| matches!(part, Component::Normal(_))) {
             return Err("its path leaves the media folder".to_owned());
@@ -133,7 +133,7 @@ impl Shelf {
     }
 
     /// Copies a file to where `row` says, and looks at it.
-    fn keep(&self, path: &Path, row: &AttachmentRow) -> Result<Arrived, ObjectError> {
+    fn keep(&self, path: &Path, row: &AttachmentRow, small: Small) -> Result<Arrived, ObjectError> {
         self.runtime.block_on(async {
             let mut file = File::open(path)?;
             let mut writing = self.objects.begin(&row.object_key).await?;
@@ -153,7 +153,7 @@ impl Shelf {
             writing.finish().await?;
             let content_type = sniff::content_type(&head).to_owned();
             let picture = match sniff::is_picture(&content_type) {
-                true => thumbnail::look(File::open(path)?, self.max_pixels, Small::OfLarge),
+                true => thumbnail::look(File::open(path)?, self.max_pixels, small),
                 false => None,
             };
             let side = |side: u32| i32::try_from(side).ok();
@@ -175,17 +175,19 @@ impl Shelf {
         })
     }
 
-    /// Brings one file to its message: the row first, then the object, then what it is.
-    fn bring(
+    /// Copies one file that nothing keeps yet: the row first, then the object, then what it is.
+    /// Answers which it is, and whether there is a small picture of it.
+    pub(super) fn copy(
         &self,
         conn: &mut DbConn,
         (path, name): (&Path, &str),
-        message: &MessageRow,
+        uploader: Option<UserId>,
+        small: Small,
         at: NaiveDateTime,
-    ) -> Result<Result<i64, String>, StoreError> {
+    ) -> Result<Result<(AttachmentId, bool), String>, StoreError> {
         let new = NewAttachment {
             object_key: new_key(),
-            uploader: message.sender_id,
+            uploader,
             name: file_name(name),
             size: 0,
             sha256: None,
@@ -195,15 +197,29 @@ impl Shelf {
             let id = attachment::begin(conn, &new)?;
             attachment::by_id(conn, id)?.ok_or(StoreError::Missing)
         })?;
-        let arrived = match self.keep(path, &row) {
+        let arrived = match self.keep(path, &row, small) {
             Ok(arrived) => arrived,
             Err(fault) => return Ok(Err(format!("its file cannot be copied: {fault}"))),
         };
-        transaction(conn, |conn| {
-            attachment::finish(conn, row.id, &arrived, at)?;
-            attachment::attach(conn, message.id, &[row.id], at)?;
-            Ok(Ok(row.id.0))
-        })
+        transaction(conn, |conn| attachment::finish(conn, row.id, &arrived, at))?;
+        Ok(Ok((row.id, arrived.thumbnail_type.is_some())))
+    }
+
+    /// Brings one file to its message.
+    fn bring(
+        &self,
+        conn: &mut DbConn,
+        named: (&Path, &str),
+        message: &MessageRow,
+        at: NaiveDateTime,
+    ) -> Result<Result<i64, String>, StoreError> {
+        let copied = self.copy(conn, named, message.sender_id, Small::OfLarge, at)?;
+        let (file, _) = match copied {
+            Ok(copied) => copied,
+            Err(why) => return Ok(Err(why)),
+        };
+        transaction(conn, |conn| attachment::attach(conn, message.id, &[file], at))?;
+        Ok(Ok(file.0))
     }
 }
 

@@ -69,6 +69,14 @@ pub const FILE: &[Wanted] = &[
     ("created_at", &["created_at", "uploaded_at"], false),
 ];
 
+/// What columns with pictures of people are usually called.
+pub const PICTURE_COLUMNS: &[&str] =
+    &["avatar", "profile_picture", "profile_image", "profile_photo", "picture", "photo"];
+#[rustfmt::skip]
+pub const PICTURE: &[Wanted] = &[
+    ("user", &["user_id", "customuser_id", "id"], true), ("file", PICTURE_COLUMNS, true),
+];
+
 /// The user table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,6 +138,15 @@ pub struct ExtraTable {
     pub columns: Columns,
 }
 
+/// A table of pictures of people; theirs, or one that points to it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PictureTable {
+    pub table: String,
+    #[serde(default)]
+    pub columns: Columns,
+}
+
 /// A mapping file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -144,6 +161,7 @@ pub struct Mapping {
     pub messages: Vec<MessageTable>,
     pub reactions: Vec<ExtraTable>,
     pub attachments: Vec<ExtraTable>,
+    pub pictures: Vec<PictureTable>,
 }
 
 impl Default for Mapping {
@@ -157,6 +175,7 @@ impl Default for Mapping {
             messages: Vec::new(),
             reactions: Vec::new(),
             attachments: Vec::new(),
+            pictures: Vec::new(),
         }
     }
 }
@@ -219,7 +238,8 @@ impl Mapping {
         let members = self.members.iter().map(|table| table.table.as_str());
         let messages = self.messages.iter().map(|table| table.table.as_str());
         let extras = self.extras().map(|table| table.table.as_str());
-        conversations.chain(members).chain(messages).chain(extras).collect()
+        let pictures = self.pictures.iter().map(|table| table.table.as_str());
+        conversations.chain(members).chain(messages).chain(extras).chain(pictures).collect()
     }
 
     /// The role that a value of the role column, or a group of this name, gives.

@@ -66,7 +66,8 @@ impl Report {
     pub fn close(&self) {
         let verb = if self.is_dry_run { "would bring" } else { "brought" };
         let all = ["users", "conversations", "memberships", "messages", "reactions", "files"];
-        for what in all.into_iter().chain(["sign-ins"]) {
+        let all = all.into_iter().chain(["pictures"]);
+        for what in all.chain(["sign-ins"]) {
             let made = self.made.get(what).copied().unwrap_or(0);
             let known = self.known.get(what).copied().unwrap_or(0);
             if made + known > 0 {

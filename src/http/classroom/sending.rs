@@ -127,14 +127,12 @@ pub async fn send_parcel(
     body: web::Payload,
     refused: fn(Refusal) -> Fail,
 ) -> Result<Value, Fail> {
-    let (asker, asked) = (Arc::clone(&viewer.who), topic.clone());
-    let entering = move |conn: &mut DbConn| enter(conn, &asker, &asked).map(|_| ());
-    state.house.lane.read(entering).await.map_err(refused)?;
+    may_enter(state, &viewer, &topic).await.map_err(refused)?;
     let parcel = Parcel::read(state, request, body, viewer.who.user, 1).await?;
     let files = parcel.ids();
     let sending = async move {
         let wish = Wish::read_parcel(parcel)?;
-        send(state, viewer, topic, wish).await.map_err(refused)
+        post(state, viewer, topic, wish).await.map_err(refused)
     };
     let sent = sending.await;
     Parcel::settle(state, &files, sent).await
@@ -151,10 +149,18 @@ pub async fn send(
     topic: Topic,
     wish: Wish,
 ) -> Result<Value, Refusal> {
-    // Asked first, for the answer tells what is not there from what is not theirs.
+    may_enter(state, &viewer, &topic).await?;
+    post(state, viewer, topic, wish).await
+}
+
+/// Asked before anything is taken or sent, for the answer tells what is not there from what is not
+/// theirs.
+async fn may_enter(state: &State, viewer: &Viewer, topic: &Topic) -> Result<(), Refusal> {
     let (asker, asked) = (Arc::clone(&viewer.who), topic.clone());
-    let entering = move |conn: &mut DbConn| enter(conn, &asker, &asked).map(|_| ());
-    state.house.lane.read(entering).await?;
+    state.house.lane.read(move |conn| enter(conn, &asker, &asked).map(|_| ())).await
+}
+
+async fn post(state: &State, viewer: Viewer, topic: Topic, wish: Wish) -> Result<Value, Refusal> {
     let Wish { content, kind, reply_to, files } = wish;
     // Their pages send each message by the socket as well, but for files and titles.
     let is_twin = files.is_empty() && kind.as_deref() != Some(THREAD_TYPE);

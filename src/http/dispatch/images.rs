@@ -1,8 +1,6 @@
 //! Pictures of incidents: brought as a form or as they are, and read by who may see the incident.
 
-use actix_multipart::Multipart;
-use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -66,14 +64,10 @@ pub async fn bring(
     state.house.lane.read(move |conn| reads::may_add_image(conn, &asker, id)).await?;
     let wish = wish(&state, Some(&who));
     let files: Vec<AttachmentRow> = if forms::is_form(&request) {
-        let form = Multipart::from_request(&request, &mut payload.into_inner()).await;
-        let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
-        let form = forms::read(&state, form, &wish, FILES_MAX).await?;
+        let form = forms::read(&state, &request, payload, &wish, FILES_MAX).await?;
         form.files.into_iter().map(|(_, file)| file).collect()
     } else {
-        let length = request.headers().get(CONTENT_LENGTH);
-        let size = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        vec![state.intake.take(&state.house, Wish { size, ..wish }, payload).await?]
+        vec![forms::whole(&state, &request, payload, wish).await?]
     };
     if files.is_empty() {
         return Err(Refusal::field("file", "required: at least one picture").into());

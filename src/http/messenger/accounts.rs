@@ -101,9 +101,9 @@ pub async fn change(
     state: web::Data<State>,
     request: HttpRequest,
     who: Caller,
-    fields: Fields,
+    body: web::Payload,
 ) -> Told {
-    profiles::apply(&state, &who, &fields).await?;
+    profiles::apply(&state, &request, &who, body).await?;
     me(state, request, who).await
 }
 
@@ -144,6 +144,14 @@ pub async fn set_offline(state: web::Data<State>, who: Caller) -> Told {
     Ok(HttpResponse::Ok().json(json!({"status": "offline"})))
 }
 
+/// Signing in by a code sent to a phone, or by Google's word: ways that this server does not have.
+/// Said in so many words, for a page shows them to people.
+pub async fn not_offered() -> Told {
+    let words = "This way of signing in is not offered here. Sign in with your password.";
+    let body = json!({"detail": words, "error": words, "code": "not_offered"});
+    Err(Fail::with(StatusCode::NOT_IMPLEMENTED, body))
+}
+
 /// Registers these routes below `prefix`.
 pub fn configure(cfg: &mut web::ServiceConfig, prefix: &str) {
     let at = |path: &str| format!("{prefix}{path}");
@@ -159,4 +167,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, prefix: &str) {
         .route(&at("/users/set-online"), web::post().to(set_online))
         .route(&at("/users/set-offline"), web::post().to(set_offline))
         .route(&at("/users/{id}"), web::get().to(show));
+    for way in ["/phone/request-otp", "/phone/verify-otp", "/google"] {
+        cfg.route(&at(way), web::post().to(not_offered));
+    }
 }

@@ -46,11 +46,7 @@ pub async fn give(
     let taken = pictures::take(&state, &caller, &request, body).await;
     let row = taken.map_err(|ApiError(refusal)| match refusal.field.as_deref() {
         Some("file") => complaint("No avatar file provided"),
-        Some("body") => {
-            let rule = refusal.rule.clone().unwrap_or_default();
-            Fail::from(Refusal { code: refusal.code, ..Refusal::field("avatar", rule) })
-        }
-        _ => refusal.into(),
+        _ => profiles::of_picture(refusal),
     })?;
     keep(&state, &who, Some(row.id)).await?;
     profiles::me(state, request, who).await

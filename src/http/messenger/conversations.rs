@@ -54,8 +54,9 @@ fn write(conn: &mut DbConn, viewer: &Viewer, entries: &[Entry]) -> Result<Vec<Va
     let fellows = entries.iter().flat_map(|entry| &entry.company.fellows);
     let faces = viewer.faces(conn, fellows.map(|fellow| fellow.user))?;
     let mut written = Vec::with_capacity(entries.len());
+    let mut pictures = pictures::open_of(conn, entries.iter().map(|entry| &entry.found))?;
     for entry in entries {
-        let avatar = pictures::open_of(conn, &entry.found)?;
+        let avatar = pictures.remove(&entry.found.id);
         let within = Within {
             fellows: &entry.company.fellows,
             last_message: entry.last.as_ref().and_then(|_| letters.next()),

@@ -10,7 +10,7 @@ use crate::actors::authorize::admit_for;
 use crate::actors::lane::Fault;
 use crate::auth::identity::Identity;
 use crate::auth::policy::Action;
-use crate::http::drf::{Fail, Fields, Told, answered_id, parameter, path_id, window};
+use crate::http::drf::{Fail, Fields, NO_NULS, Told, answered_id, parameter, path_id, window};
 use crate::http::messenger::{Caller, Viewer, letters};
 use crate::http::parcels::Parcel;
 use crate::http::state::State;
@@ -50,6 +50,9 @@ pub async fn list(
     let id: ConversationId = path_id(&path)?;
     let (limit, offset) = window(&request, LIST_USUAL, LIST_MAX);
     let text = parameter(&request, "search").filter(|text| !text.is_empty());
+    if text.as_ref().is_some_and(|text| text.contains('\0')) {
+        return Err(Fail::field("search", NO_NULS));
+    }
     let viewer = Viewer::new(&state, &request, &who.0);
     let read = state.house.lane.read(move |conn| {
         check_member(conn, &viewer.who, id)?;

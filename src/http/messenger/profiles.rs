@@ -11,13 +11,17 @@ use crate::actors::effect_job;
 use crate::actors::lane::Fault;
 use crate::actors::people_commands;
 use crate::actors::people_reads;
+use crate::actors::pictures::portray_oneself;
 use crate::auth::identity::Identity;
 use crate::http::accounts as native;
 use crate::http::drf::{Fail, Fields, Told, path_id};
+use crate::http::intake::discard;
 use crate::http::messenger::accounts::of_account;
 use crate::http::messenger::{Caller, Viewer};
+use crate::http::parcels::Parcel;
+use crate::http::pictures;
 use crate::http::state::State;
-use crate::ids::UserId;
+use crate::ids::{AttachmentId, UserId};
 use crate::layer::contract::Whom;
 use crate::models::store::DbConn;
 use crate::models::user;
@@ -29,6 +33,8 @@ use crate::protocol::refusal::Refusal;
 
 /// Longest name, in characters.
 const NAME_CHARS: usize = 150;
+/// The field of one's picture.
+const PICTURE: &str = "avatar";
 
 /// Oneself as one's own client reads it, and one's settings.
 ///
@@ -57,6 +63,8 @@ struct OwnChange {
     profile: ProfileChange,
     /// A change of settings, or their reset.
     settings: Option<PeopleCommand>,
+    /// Another picture, or none.
+    picture: Option<Option<AttachmentId>>,
 }
 
 impl OwnChange {
@@ -77,6 +85,9 @@ impl OwnChange {
         if let Some(change) = &self.settings {
             effect.events.extend(people_commands::perform(conn, who, change)?.events);
         }
+        if let Some(picture) = self.picture {
+            effect.events.extend(portray_oneself(conn, who, picture)?.events);
+        }
         Ok(effect)
     }
 
@@ -91,11 +102,69 @@ impl OwnChange {
     }
 }
 
-/// Changes what of account and profile the fields name.
+/// The picture a body brings: a file, or nothing in its place. An address is what one has already
+/// and was sent along.
+fn picture(parcel: &Parcel) -> Option<Option<AttachmentId>> {
+    match parcel.ids().pop() {
+        Some(file) => Some(Some(file)),
+        None => match parcel.fields.0.get(PICTURE) {
+            Some(Value::Null) => Some(None),
+            Some(Value::String(text)) if text.is_empty() => Some(None),
+            _ => None,
+        },
+    }
+}
+
+/// A refusal of a picture under the name of its field.
+pub(super) fn of_picture(refusal: Refusal) -> Fail {
+    match refusal.field.as_deref() {
+        Some("body") => {
+            let rule = refusal.rule.clone().unwrap_or_default();
+            Refusal { code: refusal.code, ..Refusal::field(PICTURE, rule) }.into()
+        }
+        _ => refusal.into(),
+    }
+}
+
+/// Reads what is to be changed about oneself: JSON, or a form that may bring a picture.
+async fn read(
+    state: &State,
+    request: &HttpRequest,
+    who: &Caller,
+    body: web::Payload,
+) -> Result<Parcel, Fail> {
+    let wish = pictures::wish(state, who.user);
+    let parcel = Parcel::read_as(state, request, body, (&wish, 1), of_picture).await?;
+    let Some((name, row)) = parcel.files.first() else { return Ok(parcel) };
+    if name != PICTURE {
+        discard(&state.house, row.id).await;
+        return Err(Fail::field(name, "No file is kept under this name."));
+    }
+    pictures::check(state, row).await.map_err(of_picture)?;
+    Ok(parcel)
+}
+
+/// Changes what of account, profile and picture a body names, all of it or nothing.
 ///
 /// # Errors
 /// 400 naming the field.
-pub async fn apply(state: &State, who: &Caller, fields: &Fields) -> Result<(), Fail> {
+pub async fn apply(
+    state: &State,
+    request: &HttpRequest,
+    who: &Caller,
+    body: web::Payload,
+) -> Result<(), Fail> {
+    let parcel = read(state, request, who, body).await?;
+    let files = parcel.ids();
+    let changed = async {
+        let picture = picture(&parcel);
+        OwnChange { picture, ..own_change(&parcel.fields)? }.make(state, who).await
+    };
+    let changed = changed.await;
+    Parcel::settle(state, &files, changed).await
+}
+
+fn own_change(fields: &Fields) -> Result<OwnChange, Fail> {
     let account = user::ProfileChange {
         first_name: fields.short_text("first_name", NAME_CHARS)?,
         last_name: fields.short_text("last_name", NAME_CHARS)?,
@@ -119,7 +188,7 @@ pub async fn apply(state: &State, who: &Caller, fields: &Fields) -> Result<(), F
         allow_calls: fields.flag("allow_calls")?,
         allow_group_invite: fields.flag("allow_group_invite")?,
     };
-    OwnChange { account, profile, settings: None }.make(state, who).await
+    Ok(OwnChange { account, profile, ..OwnChange::default() })
 }
 
 /// Does a command about oneself.
@@ -147,9 +216,9 @@ pub async fn change(
     state: web::Data<State>,
     request: HttpRequest,
     who: Caller,
-    fields: Fields,
+    body: web::Payload,
 ) -> Told {
-    apply(&state, &who, &fields).await?;
+    apply(&state, &request, &who, body).await?;
     me(state, request, who).await
 }
 

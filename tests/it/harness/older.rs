@@ -60,9 +60,21 @@ impl Rest {
         request.send().await.unwrap()
     }
 
-    /// Sends a form of parts, texts and files with their names and bytes.
+    /// POSTs a form of parts, texts and files with their names and bytes.
     pub async fn sends_form(
         &self,
+        status: u16,
+        path: &str,
+        texts: &[(&str, &str)],
+        files: &[(&str, &str, &[u8])],
+    ) -> Value {
+        self.sends_form_by("POST", status, path, texts, files).await
+    }
+
+    /// The same by another method.
+    pub async fn sends_form_by(
+        &self,
+        method: &str,
         status: u16,
         path: &str,
         texts: &[(&str, &str)],
@@ -86,7 +98,8 @@ impl Rest {
             part(head, bytes);
         }
         body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-        let mut request = self.client.post(format!("{}{path}", self.base));
+        let method: Method = method.parse().unwrap();
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }

@@ -11,6 +11,7 @@ const chosen = new Map();
 const asked = new URLSearchParams(location.search).get("filter")
   || location.pathname.split("/").filter(Boolean)[1] || "pending";
 const filter = ["pending", "active", "completed"].includes(asked) ? asked : "pending";
+const PRIORITIES = ["LOW", "MEDIUM", "HIGH", "CRITICAL"];
 const WITHIN = {
   pending: ["RECEIVED"],
   active: ["DISPATCHED", "EN_ROUTE", "ON_SCENE", "TRANSPORTING"],
@@ -93,7 +94,7 @@ function card(call) {
   title.append(make("span", call.status_display, { class: "badge" }));
   const label = make("label", null, { class: "badge" });
   const priority = make("select", null, { "aria-label": "Priority" });
-  for (const word of ["LOW", "MEDIUM", "HIGH", "CRITICAL"]) {
+  for (const word of PRIORITIES) {
     const option = make("option", word[0] + word.slice(1).toLowerCase(), { value: word });
     option.selected = word === call.priority;
     priority.append(option);
@@ -115,9 +116,19 @@ function card(call) {
   return made;
 }
 
+/// Who waits: the gravest first, and of those alike whoever has waited longest.
+function byNeed(a, b) {
+  return PRIORITIES.indexOf(b.priority) - PRIORITIES.indexOf(a.priority)
+    || a.received_at.localeCompare(b.received_at) || a.id - b.id;
+}
+
+function byAge(a, b) {
+  return b.received_at.localeCompare(a.received_at) || b.id - a.id;
+}
+
 function drawCalls() {
   const of = (name) => [...calls.values()].filter((call) => WITHIN[name].includes(call.status));
-  const shown = of(filter).sort((a, b) => b.received_at.localeCompare(a.received_at) || b.id - a.id);
+  const shown = of(filter).sort(filter === "pending" ? byNeed : byAge);
   const list = byId("calls");
   const focus = list.contains(document.activeElement)
     && document.activeElement.tagName === "SELECT";
