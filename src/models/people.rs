@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
@@ -10,7 +11,7 @@ use crate::ids::{ConversationId, UserId};
 use crate::models::conversation::Conversation;
 use crate::models::error::StoreError;
 use crate::models::listing;
-use crate::models::schema::{contacts, conversations, memberships, users};
+use crate::models::schema::{contacts, conversations, memberships, profiles, users};
 use crate::models::store::DbConn;
 use crate::models::user::{self, User};
 use crate::protocol::dialect::face::{About, Face, Faces};
@@ -176,7 +177,7 @@ pub fn others(conn: &mut DbConn, reader: UserId, limit: i64) -> Result<Vec<User>
 }
 
 /// Up to `limit` active accounts other than `reader`'s whose username, shown name or telephone
-/// number holds `text`.
+/// number holds `text`; a number that is not shown must be `text`.
 pub fn found(
     conn: &mut DbConn,
     reader: UserId,
@@ -189,7 +190,13 @@ pub fn found(
     // What the engine cannot fold in a name, it must not fold in what is looked for.
     let shown = user::lower(listing::holds(text));
     let by_shown = user::lower(users::display_name).like(shown).escape('\\');
-    let by_phone = users::phone.assume_not_null().like(pattern).escape('\\');
+    // A number that is not shown is found by whoever knows all of it; by its parts it could be
+    // guessed digit by digit.
+    let hides = profiles::table
+        .filter(profiles::user_id.eq(users::id))
+        .filter(profiles::show_phone_number.eq(false));
+    let holds = users::phone.assume_not_null().like(pattern).escape('\\');
+    let by_phone = users::phone.assume_not_null().eq(text.trim()).or(holds.and(not(exists(hides))));
     let by_phone = users::phone.is_not_null().and(by_phone);
     Ok(users::table
         .filter(users::is_active.eq(true).and(users::id.ne(reader)))

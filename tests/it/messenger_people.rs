@@ -146,7 +146,9 @@ async fn a_form_changes_oneself_and_ones_picture_in_one_go() {
 
 #[tokio::test]
 async fn a_list_of_conversations_shows_each_with_its_own_picture() {
-    on_each_engine(&[], async |server| {
+    let folder: TempDir = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().join("files").display());
+    on_each_engine(&[("attachments_url", url.as_str())], async |server| {
         let (alice, bob) = (server.person("alice").await, server.person("bob").await);
         let rest = Rest::bearer(&alice);
         let mut pictures = std::collections::HashMap::new();

@@ -271,7 +271,12 @@ async fn people_are_found_by_the_name_they_show_and_by_their_number() {
                 found.as_array().unwrap().iter().map(|one| &one["username"]).collect();
             assert_eq!(names, ["bob"], "{query}");
         }
-        for query in ["q=_o", "q=%25", "q=%20%20%20", "q=nobody-at-all"] {
+        let hide = json!({"show_phone_number": false});
+        Rest::bearer(&bob).patch(200, "/api/auth/profile/me/", hide).await;
+        let found = rest.get(200, "/api/chat/users/search/?q=%2B919876543210").await;
+        assert_eq!(found[0]["username"], "bob", "to whoever knows the number");
+        assert_eq!(found[0]["phone_number"], Value::Null);
+        for query in ["q=_o", "q=%25", "q=%20%20%20", "q=nobody-at-all", "q=987654", "q=%2B9198"] {
             let found = rest.get(200, &format!("/api/chat/users/search/?{query}")).await;
             assert_eq!(found, json!([]), "{query}");
         }
