@@ -143,6 +143,8 @@ metrics_table! {
     replays_lost: Counter = "switchboard_replays_lost_total";
     /// Sockets closed because they read too slowly.
     outbox_overflows: Tally = "switchboard_outbox_overflows_total";
+    /// Figures of a role put together for the dashboards of all who have it.
+    dashboard_figures: Counter = "switchboard_dashboard_figures_total";
     /// Panics caught.
     panics: Counter = "switchboard_panics_total";
     /// Connection attempts that were not recorded because too many waited.

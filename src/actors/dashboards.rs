@@ -196,12 +196,14 @@ impl Desk {
         self.told.retain(|user, _| people.binary_search(user).is_ok());
         self.recount(house, people).await?;
         let Some((.., counted)) = &self.counted else { return Ok(()) };
-        let (measured, mut by_role) = (measure(house), HashMap::new());
+        let measured = measure(house);
+        let mut by_role: HashMap<Role, Arc<RoleFigures>> = HashMap::new();
         let mut deliveries = Vec::new();
         for (user, role) in &counted.people {
-            let figures = by_role
-                .entry(*role)
-                .or_insert_with(|| Arc::new(figures_of(*role, counted, &measured)));
+            let figures = by_role.entry(*role).or_insert_with(|| {
+                Metrics::get().dashboard_figures.increment(1);
+                Arc::new(figures_of(*role, counted, &measured))
+            });
             let own = counted.own.get(user).copied().unwrap_or_default();
             let view = DashboardView { own, figures: Arc::clone(figures) };
             if self.told.get(user) == Some(&view) {

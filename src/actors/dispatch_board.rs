@@ -4,26 +4,38 @@
 pub mod reports;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use log::warn;
 
 use crate::actors::dispatch::job::{DispatchJob, Task};
 use crate::actors::dispatch::sweep;
+use crate::actors::dispatch::unkept::{self, Unkept};
 use crate::actors::dispatch_board::reports::Reports;
 use crate::actors::house::House;
 use crate::actors::mail::{Perform, ReplyTo};
+use crate::actors::post::delivery;
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::{UnitId, UserId};
-use crate::models::{incident, order};
+use crate::layer::contract::Envelope;
+use crate::metrics::Metrics;
+use crate::models::store::DbConn;
+use crate::models::{deadline, incident, order};
 use crate::protocol::command::Command;
 use crate::protocol::command::dispatch::DispatchCommand;
+use crate::protocol::command::fleet::MaydayRaise;
 use crate::protocol::command::older::OlderCommand;
 use crate::protocol::refusal::{Code, Refusal};
 use crate::protocol::topic::Topic;
+
+/// How often it is looked who fell silent or lost their account: what is told in seconds and
+/// minutes need not be asked with every look at the deadlines.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// The owner of the dispatch board, positions and units. Holds no truth: every deadline stands in
 /// the database, so one that is rebuilt goes on where the last one was.
@@ -32,6 +44,8 @@ pub struct DispatchBoard {
     switchboard: Switchboard,
     /// Whether a look at the deadlines is under way.
     sweeping: bool,
+    /// When it was last looked who fell silent or lost their account.
+    watched: Option<Instant>,
     reports: Reports,
 }
 
@@ -40,7 +54,8 @@ own_topics!(DispatchBoard, DispatchBoard::log_reader, DispatchBoard::log_leaving
 impl DispatchBoard {
     /// An owner with nothing in memory yet.
     pub fn new(house: Arc<House>) -> Self {
-        Self { switchboard: Switchboard::new(house), sweeping: false, reports: Reports::default() }
+        let (switchboard, reports) = (Switchboard::new(house), Reports::default());
+        Self { switchboard, sweeping: false, watched: None, reports }
     }
 
     fn obey(
@@ -61,6 +76,7 @@ impl DispatchBoard {
         }
         match command {
             DispatchCommand::PositionReport(report) => self.report(who, report, reply, ctx),
+            DispatchCommand::MaydayRaise(wish) => self.raise(who, wish, reply, ctx),
             DispatchCommand::IncidentRecommend(wish) => self.recommend(who, wish, reply, ctx),
             command => {
                 let task = Task::Command(who, Box::new(command));
@@ -69,18 +85,57 @@ impl DispatchBoard {
         }
     }
 
+    /// Serves `mayday.raise`. While the writer waits for the database, the boards are told without
+    /// it; the mayday itself comes when it is kept.
+    fn raise(
+        &self,
+        who: Arc<Identity>,
+        wish: MaydayRaise,
+        reply: ReplyTo,
+        ctx: &mut Context<Self>,
+    ) {
+        let house = &self.switchboard.house;
+        let command = DispatchCommand::MaydayRaise(wish.clone());
+        let task = Task::Command(Arc::clone(&who), Box::new(command));
+        let job = DispatchJob::new(house, task, reply);
+        let told = job.told();
+        house.lane.submit(Box::new(job));
+        ctx.run_later(unkept::PATIENCE, move |board, _| {
+            let house = &board.switchboard.house;
+            if told.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            let now = clock::now_naive();
+            let unkept = unkept::told(&who, &wish, &house.exchange, &*house.notifier, now);
+            let Some(Unkept { alarm, older }) = unkept else { return };
+            for event in [Envelope::Alarm(delivery(alarm)), Envelope::Events(vec![delivery(older)])]
+            {
+                if house.layer.publish(event).is_err() {
+                    Metrics::get().layer_errors.increment(1);
+                }
+            }
+        });
+    }
+
     /// Looks whether deadlines have come, and serves them.
     fn look(&mut self, ctx: &mut Context<Self>) {
         if self.sweeping {
             return;
         }
         self.sweeping = true;
+        let watches = self.watched.is_none_or(|last| last.elapsed() >= WATCH_EVERY);
+        if watches {
+            self.watched = Some(Instant::now());
+        }
         let house = Arc::clone(&self.switchboard.house);
         let looking = async move {
             let now = clock::now_naive();
             let settings = house.settings.dispatch.clone();
-            let due = house.lane.read(move |conn| Ok(sweep::is_due(conn, &settings, now)?)).await?;
-            if due {
+            let look = move |conn: &mut DbConn| {
+                let due = deadline::is_due(conn, now)?;
+                Ok(due || (watches && sweep::is_amiss(conn, &settings, now)?))
+            };
+            if house.lane.read(look).await? {
                 let (reply, answer) = ReplyTo::call();
                 house.lane.submit(Box::new(DispatchJob::new(&house, Task::Sweep, reply)));
                 answer.await.unwrap_or_else(|_| Err(Refusal::unavailable(1_000)))?;

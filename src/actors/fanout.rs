@@ -85,7 +85,11 @@ impl Floor {
         if let Some(ends) = ends {
             self.expiries.watch(number, ends - warn_ahead);
             let residents = &self.residents;
-            self.expiries.thin(residents.len(), |session| residents.contains_key(&session));
+            self.expiries.thin(residents.len(), |session| {
+                let resident = residents.get(&session)?;
+                let ends = resident.identity.as_ref()?.expires_at?;
+                Some(if resident.warned { ends } else { ends - warn_ahead })
+            });
         }
     }
 

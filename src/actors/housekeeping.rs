@@ -15,7 +15,8 @@ use crate::actors::lane::Fault;
 use crate::clock;
 use crate::layer::contract::Whom;
 use crate::metrics::Metrics;
-use crate::models::{answer, attempt, facts, journal, login, message, notice, position};
+use crate::models::position;
+use crate::models::{answer, attempt, facts, help_call, journal, login, message, notice};
 use crate::protocol::refusal::Refusal;
 
 /// How often attempts are written.
@@ -128,6 +129,7 @@ pub async fn prune_once(house: &House) -> Result<(), Refusal> {
         .write(move |conn| -> Result<(), Fault> {
             attempt::prune(conn, attempts_before, keep_rows, PRUNE_ROWS)?;
             answer::prune(conn, answers_before)?;
+            help_call::prune(conn, answers_before)?;
             message::forget_client_ids(conn, answers_before, PRUNE_ROWS)?;
             login::purge(conn, now)?;
             notice::prune(conn, now - NOTICE_AGE * 2)?;

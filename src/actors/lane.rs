@@ -61,6 +61,8 @@ impl Fault {
 #[derive(Default)]
 pub struct Aftermath {
     pub replies: Vec<Reply>,
+    /// Go ahead of everything else that is published, in order.
+    pub alarms: Vec<Event>,
     pub envelopes: Vec<Envelope>,
     /// What goes to the notifier unless somebody is connected to hear it.
     pub alerts: Vec<Unheard>,
@@ -297,7 +299,6 @@ impl Writer {
             Metrics::get().writer_batch.record(batch.len() as f64);
             self.commit(batch);
         }
-        self.alive.store(false, Ordering::Relaxed);
     }
 
     /// The next job; `None` when there will be none.
@@ -367,18 +368,37 @@ impl Writer {
     fn conclude(&self, batch: Vec<Box<dyn Job>>) {
         let mut aftermath = Aftermath::default();
         for job in batch {
-            job.committed(&mut aftermath);
+            contained(|| job.committed(&mut aftermath));
         }
-        self.voice.say(aftermath);
+        contained(|| self.voice.say(aftermath));
     }
 
     fn fail(&self, batch: Vec<Box<dyn Job>>, fault: StoreError) {
         let refusal = Fault::Store(fault).into_refusal("a write");
         let mut aftermath = Aftermath::default();
         for job in batch {
-            job.failed(refusal.clone(), &mut aftermath);
+            contained(|| job.failed(refusal.clone(), &mut aftermath));
         }
-        self.voice.say(aftermath);
+        contained(|| self.voice.say(aftermath));
+    }
+}
+
+impl Drop for Writer {
+    /// However the thread ends, it is known, and nothing that still waits is lost without a word.
+    fn drop(&mut self) {
+        self.alive.store(false, Ordering::Relaxed);
+        let left: Vec<_> = self.jobs.try_iter().collect();
+        self.waiting.fetch_sub(left.len(), Ordering::Relaxed);
+        self.fail(left, StoreError::Lost);
+    }
+}
+
+/// Runs what must not end the writer: a panic is counted, and whoever it was for is answered when
+/// what it dropped is.
+fn contained(work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        Metrics::get().panics.increment(1);
+        error!("the writer panicked after a transaction; it goes on with the next");
     }
 }
 
@@ -388,7 +408,8 @@ impl Voice {
         if !aftermath.replies.is_empty() {
             self.exchange.reply_all(aftermath.replies);
         }
-        for envelope in join_events(aftermath.envelopes) {
+        let alarms = aftermath.alarms.into_iter().map(|alarm| Envelope::Alarm(delivery(alarm)));
+        for envelope in alarms.chain(join_events(aftermath.envelopes)) {
             if let Err(fault) = self.layer.publish(envelope) {
                 Metrics::get().layer_errors.increment(1);
                 warn!("an event is committed but was not carried cause={fault}");

@@ -109,7 +109,8 @@ pub fn join<A: Owner>(owner: &mut A, join: Join, ctx: &mut Context<A>) {
             let prepared = prepared.and_then(|prepared| {
                 dashboards::begin(conn, &at_home, &topic, join.who.user, prepared)
             });
-            let prepared = prepared.map(|prepared| at_home.positions.freshen(prepared));
+            let settings = &at_home.settings.dispatch;
+            let prepared = prepared.map(|prepared| at_home.positions.freshen(prepared, settings));
             let prepared = prepared.map_err(|fault| fault.into_refusal("a join"));
             Ok((join, topic, prepared))
         });

@@ -23,6 +23,7 @@ use crate::http::routes::{Access, Route, row};
 use crate::http::state::State;
 use crate::ids::IncidentId;
 use crate::models::patient_log;
+use crate::models::store::DbConn;
 
 /// For how long one who asks for the same list again is not logged again.
 const LOG_AGAIN_MIN: i64 = 10;
@@ -102,9 +103,17 @@ pub async fn log_shown(
     }
     let (user, now) = (who.user, clock::now_naive());
     let again_after = now - chrono::Duration::minutes(LOG_AGAIN_MIN);
-    let logged = state.house.lane.write(move |conn| {
-        Ok(patient_log::note_shown(conn, &patients, user, way, now, again_after)?)
-    });
+    let asked = move |conn: &mut DbConn| {
+        Ok(patient_log::not_noted(conn, &patients, user, way, again_after)?)
+    };
+    let new = state.house.lane.read(asked).await?;
+    if new.is_empty() {
+        return Ok(());
+    }
+    let logged = state
+        .house
+        .lane
+        .write(move |conn| Ok(patient_log::note_shown(conn, &new, user, way, now, again_after)?));
     Ok(logged.await?)
 }
 

@@ -4,6 +4,7 @@
 //! Clients of the older form come by a route of their own and through the same functions:
 //! [`admit`], [`read_form`] or [`take_data_url`], then [`open`].
 
+use actix_web::http::header::HeaderValue;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +12,19 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use utoipa::{OpenApi, ToSchema};
 
+use crate::actors::dispatch::incidents::Report;
 use crate::actors::dispatch::job;
+use crate::auth::secret;
 use crate::http::dispatch::images;
 use crate::http::error::{Answered, ErrorBody};
 use crate::http::extract::Body;
 use crate::http::forms::{self, Form};
 use crate::http::intake::{Wish, discard};
 use crate::http::peer::client_address;
-use crate::http::rest::in_body_words;
+use crate::http::rest::{IDEMPOTENCY_KEY, in_body_words};
 use crate::http::routes::{Route, exempt};
 use crate::http::state::State;
 use crate::ids::{AttachmentId, IncidentId};
@@ -43,7 +47,7 @@ pub const ROUTES: &[Route] = &[exempt("POST", "/api/v1/emergency-requests")];
 pub struct Description;
 
 /// A call for help.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct HelpForm {
     /// 1 to 100 characters.
     pub caller_name: String,
@@ -72,6 +76,10 @@ pub struct Taken {
     pub id: IncidentId,
     /// By which dispatchers know it: `CALL-` and eight digits.
     pub call_id: String,
+    /// Whether the same had come before, and opened nothing now.
+    #[serde(skip_serializing)]
+    #[schema(ignore)]
+    pub repeated: bool,
 }
 
 impl HelpForm {
@@ -185,17 +193,47 @@ pub async fn take_data_url(state: &State, url: &str) -> Result<AttachmentRow, Re
     state.intake.take(&state.house, Wish { size, ..wish }, body).await
 }
 
+/// By what a call for help is known when it comes once more: where it came from, the key its client
+/// gave it, and all that it says. Without a key, of the header or the form itself, it is a new one
+/// each time; so is one that says something else, for no call for help may be lost to a mix-up.
+pub fn digest(
+    state: &State,
+    request: &HttpRequest,
+    form_key: Option<&str>,
+    said: &impl Serialize,
+) -> Option<String> {
+    let header = request.headers().get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes);
+    let key = header.or(form_key.map(str::as_bytes))?.trim_ascii();
+    let quoted = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\""));
+    let key = quoted.unwrap_or(key);
+    if key.is_empty() {
+        return None;
+    }
+    let address = client_address(request, &state.config).to_string();
+    let said = serde_json::to_string(&(address, key, said)).ok()?;
+    Some(secret::hex(&Sha256::digest(said.as_bytes())))
+}
+
+/// What the pictures of a form are, whatever they are called.
+pub fn sums(form: &Form) -> Vec<&str> {
+    form.files.iter().map(|(_, row)| row.sha256.as_deref().unwrap_or_default()).collect()
+}
+
 /// Opens an incident for someone without an account, with the pictures they brought.
 ///
 /// # Errors
 /// Why it cannot be opened; then none of the pictures is kept.
-pub async fn open(
-    state: &State,
-    call: IncidentCreate,
-    pictures: Vec<AttachmentId>,
-) -> Result<Taken, Refusal> {
-    match job::report(&state.house, call, pictures.clone()).await {
-        Ok(answer) => serde_json::from_str(answer.get()).map_err(|_| Refusal::internal()),
+pub async fn open(state: &State, report: Report) -> Result<Taken, Refusal> {
+    let pictures = report.images.clone();
+    match job::report(&state.house, report).await {
+        Ok(answer) => {
+            let taken: Taken =
+                serde_json::from_str(answer.get()).map_err(|_| Refusal::internal())?;
+            if taken.repeated {
+                drop_pictures(state, &pictures).await;
+            }
+            Ok(taken)
+        }
         Err(refusal) => {
             drop_pictures(state, &pictures).await;
             Err(in_body_words(refusal).0)
@@ -211,8 +249,10 @@ pub async fn drop_pictures(state: &State, pictures: &[AttachmentId]) {
 }
 
 /// Asks for help, without an account: JSON, or a form whose files are pictures. What they are is
-/// told by their bytes.
+/// told by their bytes. The same once more from the same address under the same `Idempotency-Key`
+/// gets the first answer.
 #[utoipa::path(post, path = "/api/v1/emergency-requests", tag = "dispatch",
+    params(("Idempotency-Key" = Option<String>, Header)),
     request_body(content((HelpForm = "application/json"), (HelpForm = "multipart/form-data"))),
     responses((status = 201, body = Taken), (status = 400, body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 429, body = ErrorBody)))]
@@ -222,22 +262,27 @@ pub async fn ask_for_help(
     payload: web::Payload,
 ) -> Answered<HttpResponse> {
     admit(&state, &request)?;
-    let (form, pictures) = if forms::is_form(&request) {
+    let (form, files) = if forms::is_form(&request) {
         let read = read_form(&state, &request, payload, PICTURES_MAX).await?;
-        let pictures: Vec<AttachmentId> = read.files.iter().map(|(_, file)| file.id).collect();
-        (HelpForm::of(&read), pictures)
+        (HelpForm::of(&read), read)
     } else {
         let Body(form) = Body::from_request(&request, &mut payload.into_inner()).await?;
-        (Ok(form), Vec::new())
+        (Ok(form), Form::default())
     };
-    let call = match form.and_then(HelpForm::call) {
-        Ok(call) => call,
+    let images: Vec<AttachmentId> = files.files.iter().map(|(_, file)| file.id).collect();
+    let read = form.and_then(|form| {
+        let digest = digest(&state, &request, None, &(&form, sums(&files)));
+        Ok((form.call()?, digest))
+    });
+    let (create, digest) = match read {
+        Ok(read) => read,
         Err(refusal) => {
-            drop_pictures(&state, &pictures).await;
+            drop_pictures(&state, &images).await;
             return Err(refusal.into());
         }
     };
-    Ok(HttpResponse::Created().json(open(&state, call, pictures).await?))
+    let report = Report { create, images, digest };
+    Ok(HttpResponse::Created().json(open(&state, report).await?))
 }
 
 /// Registers this route.

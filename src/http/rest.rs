@@ -18,7 +18,7 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::Topic;
 
 /// The header that stands for a body's `client_id`.
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// What became of a change.
 #[derive(Debug, Serialize, ToSchema)]

@@ -70,6 +70,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-28-003801_show_pictures",
     "2026-11-28-004001_create_thread_locks",
     "2026-11-28-004201_mark_silent_units",
+    "2026-11-28-004301_remember_calls_for_help",
 ];
 
 impl Migration {

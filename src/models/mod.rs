@@ -108,6 +108,8 @@ pub mod unit;
 
 pub mod shift;
 
+pub mod help_call;
+
 pub mod hospital;
 
 pub mod order;
@@ -118,6 +120,8 @@ pub mod mayday;
 
 pub mod par;
 pub mod patient_log;
+
+pub mod deadline;
 
 pub mod etimes;
 

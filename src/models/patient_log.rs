@@ -8,11 +8,36 @@ use diesel::prelude::*;
 use crate::ids::{IncidentId, ReadId, UserId};
 use crate::models::error::StoreError;
 use crate::models::schema::{patient_reads, users};
-use crate::models::store::DbConn;
+use crate::models::store::{DbConn, on_engine};
 use crate::protocol::views::dispatch_pages::PatientReadView;
 
-/// Logs that someone was shown the patients of these incidents, one line each. Whoever asks for
-/// the same list again and again is logged once for each incident since `again_after`.
+/// Rows of one statement: well below what either engine binds at most.
+const ROWS_A_STATEMENT: usize = 100;
+
+/// Which of these incidents' patients someone was not shown in this way since `again_after`:
+/// whoever asks for the same list again and again is logged once for each incident in that while.
+///
+/// # Errors
+/// Those of the database.
+pub fn not_noted(
+    conn: &mut DbConn,
+    incidents: &[IncidentId],
+    user: UserId,
+    way: &str,
+    again_after: NaiveDateTime,
+) -> Result<Vec<IncidentId>, StoreError> {
+    let known: Vec<Option<IncidentId>> = patient_reads::table
+        .filter(patient_reads::incident_id.eq_any(incidents.iter().map(|id| Some(*id))))
+        .filter(patient_reads::user_id.eq(user).and(patient_reads::way.eq(way)))
+        .filter(patient_reads::at.gt(again_after))
+        .select(patient_reads::incident_id)
+        .load(conn)?;
+    let known: HashSet<IncidentId> = known.into_iter().flatten().collect();
+    Ok(incidents.iter().copied().filter(|id| !known.contains(id)).collect())
+}
+
+/// Logs that someone was shown the patients of these incidents, one line each, but for those of
+/// which [`not_noted`] tells that it is logged.
 ///
 /// # Errors
 /// Those of the database.
@@ -24,28 +49,27 @@ pub fn note_shown(
     at: NaiveDateTime,
     again_after: NaiveDateTime,
 ) -> Result<(), StoreError> {
-    if incidents.is_empty() {
+    let new = not_noted(conn, incidents, user, way, again_after)?;
+    if new.is_empty() {
         return Ok(());
     }
-    let known: Vec<Option<IncidentId>> = patient_reads::table
-        .filter(patient_reads::incident_id.eq_any(incidents.iter().map(|id| Some(*id))))
-        .filter(patient_reads::user_id.eq(user).and(patient_reads::way.eq(way)))
-        .filter(patient_reads::at.gt(again_after))
-        .select(patient_reads::incident_id)
-        .load(conn)?;
-    let known: HashSet<IncidentId> = known.into_iter().flatten().collect();
     let username: Option<String> =
         users::table.find(user).select(users::username).first(conn).optional()?;
     let username = username.unwrap_or_default();
-    for &incident in incidents.iter().filter(|id| !known.contains(id)) {
-        let row = (
-            patient_reads::incident_id.eq(incident),
-            patient_reads::user_id.eq(user),
-            patient_reads::username.eq(&username),
-            patient_reads::way.eq(way),
-            patient_reads::at.eq(at),
-        );
-        diesel::insert_into(patient_reads::table).values(row).execute(conn)?;
+    for some in new.chunks(ROWS_A_STATEMENT) {
+        let row = |incident: &IncidentId| {
+            (
+                patient_reads::incident_id.eq(*incident),
+                patient_reads::user_id.eq(user),
+                patient_reads::username.eq(&username),
+                patient_reads::way.eq(way),
+                patient_reads::at.eq(at),
+            )
+        };
+        let rows: Vec<_> = some.iter().map(row).collect();
+        on_engine!(&mut *conn, |inner| {
+            diesel::insert_into(patient_reads::table).values(&rows).execute(inner)
+        })?;
     }
     Ok(())
 }

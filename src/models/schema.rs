@@ -166,6 +166,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    help_calls (digest) {
+        digest -> Text,
+        incident_id -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     twin_sends (message_id) {
         message_id -> BigInt,
         conversation_id -> BigInt,
@@ -741,6 +749,7 @@ diesel::table! {
 
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(help_calls -> incidents (incident_id));
 diesel::joinable!(thread_locks -> messages (message_id));
 diesel::joinable!(twin_sends -> messages (message_id));
 diesel::joinable!(reactions -> messages (message_id));
@@ -801,6 +810,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     conversations,
     erasures,
     facts,
+    help_calls,
     hospitals,
     imported_rows,
     incident_images,

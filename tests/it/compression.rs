@@ -1,11 +1,14 @@
 //! permessage-deflate: agreed on word for word, compressed once for all who hear, bounded on the
 //! way in, and never forced on anyone.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use switchboard::auth::identity::Role;
 
 use crate::harness::child::{Child, enroll};
 use crate::harness::deflating::{BROWSER, DEFLATED_TEXT, Deflating, deflated};
+use crate::harness::dispatch::{BOARD, crew, desk, each_engine};
 use crate::harness::engines::Database;
 use crate::harness::older::Rest;
 use crate::harness::people::Person;
@@ -153,6 +156,85 @@ async fn without_an_agreement_nothing_is_compressed_and_a_marked_frame_breaks_th
     assert_eq!(socket.agreed, None);
     socket.wire.sends(&masked(DEFLATED_TEXT, &deflated(b"{}"))).await;
     assert_eq!(socket.wire.close().await.map(|(code, _)| code), Some(1002));
+}
+
+/// What a socket that joins the board is told until it is live: how the answer with the snapshot
+/// came, and what it says.
+async fn begins_at_the_board(socket: &mut Deflating, wish: Value) -> (bool, Value) {
+    socket.says(&json!({"type": "subscribe", "topic": BOARD, "data": wish})).await;
+    let mut told = Vec::new();
+    loop {
+        let (was_compressed, frame) = socket.hears_that("a frame", |_| true).await;
+        if frame["type"] == "live" {
+            break;
+        }
+        told.push((was_compressed, frame));
+    }
+    let mut answers: Vec<_> =
+        told.into_iter().filter(|(_, frame)| frame["data"].get("snapshot").is_some()).collect();
+    assert_eq!(answers.len(), 1, "one answer: {answers:#?}");
+    answers.remove(0)
+}
+
+#[tokio::test]
+async fn a_board_begins_with_one_compressed_snapshot_and_is_told_what_changes_after_it() {
+    each_engine(&[], async |server| {
+        let mut dana = desk(&server, "dana").await;
+        let mut medic = crew(&server, &mut dana, "A-1", "musu").await;
+        for _ in 0..12 {
+            dana.opens("LOW").await;
+        }
+        let omar = server.person_as("omar", Role::Dispatcher).await;
+        let mut board = Deflating::connects(&omar).await;
+        let (was_compressed, begun) = begins_at_the_board(&mut board, json!({})).await;
+        assert!(was_compressed);
+        let snapshot = &begun["data"]["snapshot"];
+        assert_eq!(snapshot["incidents"].as_array().unwrap().len(), 12);
+        assert_eq!(snapshot["units"].as_array().unwrap().len(), 1);
+        let whole_bytes = begun.to_string().len();
+
+        let incident = dana.opens("HIGH").await;
+        dana.orders(&medic.unit, &incident).await;
+        medic.reaches(&incident, "EN_ROUTE").await;
+        medic.reaches(&incident, "ON_SCENE").await;
+        dana.does("incident.close", json!({"incident": incident, "reason": "done"})).await;
+        let mut kinds = BTreeSet::new();
+        loop {
+            let (_, event) = board.hears_that("an event", |frame| frame["topic"] == BOARD).await;
+            assert!(event["data"].get("snapshot").is_none(), "{event}");
+            assert!(event.to_string().len() < whole_bytes / 2, "of one thing alone: {event}");
+            let kind = event["type"].as_str().unwrap().to_owned();
+            let about = [&event["data"]["incident"]["id"], &event["data"]["order"]["incident"]];
+            let about = about.into_iter().find(|id| !id.is_null());
+            assert!(about.is_none_or(|id| *id == incident.as_str()), "what changed: {event}");
+            kinds.insert(kind);
+            if event["data"]["incident"]["status"] == "CLOSED" {
+                break;
+            }
+        }
+        assert!(kinds.contains("unit.changed") && kinds.contains("incident.opened"), "{kinds:?}");
+
+        // Whoever comes back with their place is told what they missed, and no snapshot.
+        let seq = begun["data"]["seq"].as_i64().unwrap();
+        let wish = json!({"after": seq, "epoch": begun["data"]["epoch"]});
+        let mut again = Deflating::connects(&omar).await;
+        let (_, resumed) = begins_at_the_board(&mut again, wish).await;
+        assert_eq!(resumed["data"]["recovered"], true);
+        assert_eq!(resumed["data"]["snapshot"], Value::Null);
+
+        // The older page's browser offers it as well.
+        let cookie = format!("Cookie: sessionid={}", omar.cookie);
+        let origin = format!("Origin: http://{}", server.address);
+        let headers = [cookie.as_str(), origin.as_str()];
+        let mut older = Deflating::opens(&omar, "/ws/dispatchers/", BROWSER, &headers).await;
+        assert_eq!(older.agreed.as_deref(), Some(AGREED));
+        let (was_compressed, begun) = older.hears_that("a frame", |_| true).await;
+        assert_eq!((&begun["type"], was_compressed), (&json!("initial_data"), true));
+        dana.orders(&medic.unit, snapshot["incidents"][0]["id"].as_str().unwrap()).await;
+        let (_, told) = older.hears_that("a frame", |_| true).await;
+        assert_eq!(told["event"], "UNIT_DISPATCHED", "no second snapshot: {told}");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -7,9 +7,12 @@ use switchboard::auth::identity::Role;
 use switchboard::clock;
 use switchboard::models::error::StoreError;
 
-use crate::harness::dispatch::{BOARD, Crew, Desk, crew, desk, each_engine, text};
+use crate::harness::ambulance::opens;
+use crate::harness::dispatch::{BOARD, Crew, Desk, alarms_unheard, crew, desk, each_engine, text};
 use crate::harness::rest::rest;
 use crate::harness::server::Server;
+use crate::harness::socket::until;
+use crate::harness::writer::Held;
 
 const SHORT: [(&str, &str); 5] = [
     ("answer_critical", "300ms"),
@@ -266,6 +269,104 @@ async fn a_mayday_that_cannot_be_kept_is_told_to_the_boards_all_the_same() {
     let mayday = &alarm["data"]["mayday"];
     assert_eq!((&mayday["id"], &mayday["note"]), (&json!("0"), &json!("help")));
     assert_eq!(mayday["raised_by"]["username"], "musu");
+}
+
+/// The next alarm of a mayday that is not kept; those that are have an id.
+async fn hears_unkept(desk: &mut Desk) -> Value {
+    let is_unkept =
+        |frame: &Value| frame["type"] == "mayday.alarm" && frame["data"]["mayday"]["id"] == "0";
+    desk.socket.hears_that("the alarm", is_unkept).await["data"]["mayday"].clone()
+}
+
+#[tokio::test]
+async fn a_mayday_that_finds_no_place_before_the_writer_is_told_to_all_boards_at_once() {
+    each_engine(&SHORT, async |server| {
+        let mut dana = desk(&server, "dana").await;
+        let mut medic = crew(&server, &mut dana, "A-1", "musu").await;
+        let mut older = opens(&dana.person, "/ws/dispatchers/").await;
+        older.hears("initial_data").await;
+        let held = Held::of(&server).await;
+        held.is_full(&server);
+        let no = medic.is_refused("mayday.raise", json!({"note": "help"})).await;
+        assert_eq!(no["code"], "unavailable", "its sender is not told that it was kept: {no}");
+        assert!(no["retry_after_ms"].is_u64(), "and is told to try again: {no}");
+        let alarm = hears_unkept(&mut dana).await;
+        assert_eq!((&alarm["note"], &alarm["nobody_heard"]), (&json!("help"), &json!(false)));
+        assert_eq!(alarm["raised_by"]["username"], "musu");
+        let shown = older.hears("error").await;
+        assert!(text(&shown["message"]).starts_with("MAYDAY: musu"), "{shown}");
+        drop(held);
+        until("the writer has caught up", async || server.house.lane.depth() == 0).await;
+        let raised = medic.does("mayday.raise", json!({"note": "help"})).await;
+        let seen = dana.socket.hears("mayday.raised").await;
+        assert_eq!(seen["data"]["mayday"]["id"], raised["id"], "from now on it is kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mayday_is_told_to_the_boards_though_the_writer_has_ended() {
+    let server = Server::start_with(&SHORT).await;
+    let mut dana = desk(&server, "dana").await;
+    let mut medic = crew(&server, &mut dana, "A-1", "musu").await;
+    server.house.lane.close();
+    until("the writer has ended", async || !server.house.lane.is_alive()).await;
+    let no = medic.is_refused("mayday.raise", json!({"note": "help"})).await;
+    assert_eq!(no["code"], "unavailable", "{no}");
+    assert_eq!(hears_unkept(&mut dana).await["note"], "help");
+    let before = alarms_unheard();
+    drop(dana);
+    until("no board is open", async || server.house.exchange.hearing() == 0).await;
+    medic.is_refused("mayday.raise", json!({})).await;
+    assert!(alarms_unheard() > before, "then the notifier is handed it");
+}
+
+#[tokio::test]
+async fn the_boards_hear_a_mayday_while_the_writer_waits_and_its_raiser_once_it_is_kept() {
+    let server = Server::start_with(&SHORT).await;
+    let mut dana = desk(&server, "dana").await;
+    let mut medic = crew(&server, &mut dana, "A-1", "musu").await;
+    let mut older = opens(&dana.person, "/ws/dispatchers/").await;
+    older.hears("initial_data").await;
+    let held = Held::of(&server).await;
+    let asked = medic.socket.sends("mayday.raise", None, json!({"note": "help"})).await;
+    assert_eq!(hears_unkept(&mut dana).await["note"], "help");
+    older.hears("error").await;
+    medic.socket.is_served().await;
+    let told = medic.socket.unheard();
+    assert!(told.iter().all(|frame| frame["ref"] != asked.as_str()), "not kept yet: {told:#?}");
+    drop(held);
+    let answer = medic.socket.answer_to(&asked).await;
+    assert_eq!((&answer["type"], &answer["data"]["listening"]), (&json!("ok"), &json!(1)));
+    let seen = dana.socket.hears("mayday.raised").await;
+    assert_eq!(seen["data"]["mayday"]["id"], answer["data"]["id"]);
+}
+
+#[tokio::test]
+async fn maydays_that_are_kept_together_are_alarms_in_the_order_in_which_they_came() {
+    let server = Server::start_with(&SHORT).await;
+    let mut dana = desk(&server, "dana").await;
+    let mut crews = Vec::new();
+    for number in 1..=4 {
+        let name = format!("medic-{number}");
+        crews.push(crew(&server, &mut dana, &format!("A-{number}"), &name).await);
+    }
+    let held = Held::of(&server).await;
+    for medic in &mut crews {
+        medic.socket.sends("mayday.raise", None, json!({"note": medic.person.name})).await;
+        medic.socket.is_served().await;
+    }
+    drop(held);
+    let (mut alarms, mut told) = (Vec::new(), Vec::new());
+    for _ in &crews {
+        let is_kept =
+            |frame: &Value| frame["type"] == "mayday.alarm" && frame["data"]["mayday"]["id"] != "0";
+        let alarm = dana.socket.hears_that("an alarm", is_kept).await;
+        alarms.push(text(&alarm["data"]["mayday"]["note"]));
+        told.push(text(&dana.socket.hears("mayday.raised").await["data"]["mayday"]["note"]));
+    }
+    assert_eq!(told, ["medic-1", "medic-2", "medic-3", "medic-4"]);
+    assert_eq!(alarms, told);
 }
 
 #[tokio::test]

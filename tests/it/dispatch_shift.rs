@@ -15,7 +15,7 @@ use switchboard::auth::identity::Role;
 use switchboard::ids::IncidentId;
 use switchboard::models::incident_list::{self, Wanted};
 use switchboard::models::store::Store;
-use switchboard::models::{order, timeline};
+use switchboard::models::{journal, order, timeline};
 use switchboard::protocol::dispatch::OrderState;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -165,6 +165,8 @@ struct Shift {
     /// No more orders are given.
     closing: watch::Receiver<bool>,
     over: watch::Receiver<bool>,
+    /// The board's last event, once nobody does anything any more.
+    last: watch::Receiver<Option<i64>>,
 }
 
 impl Shift {
@@ -203,12 +205,14 @@ async fn dispatches(mut shift: Shift, person: Person, done: Arc<AtomicUsize>) ->
         board.begin(&joined);
         early.iter().for_each(|frame| board.hear(frame));
         loop {
-            if *shift.over.borrow() && board.seq.is_some() {
-                // What is under way still comes.
-                match line.next(Duration::from_millis(300)).await {
-                    Some(frame) if !frame.is_null() => board.hear(&frame),
-                    _ => return board,
+            let last = *shift.last.borrow();
+            if let Some(last) = last {
+                if board.seq >= Some(last) {
+                    return board;
                 }
+                let Some(frame) = line.next(PATIENCE).await else { break };
+                assert!(!frame.is_null(), "the board has not heard of {:?} to {last}", board.seq);
+                board.hear(&frame);
                 continue;
             }
             let closing = *shift.closing.borrow();
@@ -395,8 +399,9 @@ async fn works_through_a_shift(database: Database) {
     let (address, server) = watch::channel(child.address);
     let (close, closing) = watch::channel(false);
     let (finish, over) = watch::channel(false);
+    let (tell, last) = watch::channel(None);
     let (acked, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let shift = Shift { server, acked: Arc::clone(&acked), closing, over };
+    let shift = Shift { server, acked: Arc::clone(&acked), closing, over, last };
     let boards =
         desk.map(|person| tokio::spawn(dispatches(shift.clone(), person, Arc::clone(&done))));
     let mut driving = Vec::new();
@@ -432,6 +437,10 @@ async fn works_through_a_shift(database: Database) {
     for crew in driving {
         crew.await.unwrap();
     }
+    // A crew may have done its last step when it heard that the shift is over: only now is it known
+    // which event is the last, and a board that never hears it has lost it.
+    let head = store.read(|conn| journal::find_topic(conn, BOARD)).unwrap();
+    tell.send(Some(head.unwrap().head)).unwrap();
     let mut kept = Vec::new();
     for board in boards {
         kept.push(board.await.unwrap());

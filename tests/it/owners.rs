@@ -1,11 +1,15 @@
 //! Faults inside: a panic costs what panicked and nothing else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 use switchboard::actors::mail::{CollapseSession, tell};
 use switchboard::protocol::topic::Owner;
 
 use crate::harness::server::Server;
 use crate::harness::socket::until;
+use crate::harness::writer::{Held, Panicking};
 use crate::presence::hears_of;
 
 #[tokio::test]
@@ -55,6 +59,26 @@ async fn every_command_under_way_when_an_owner_dies_is_answered() {
         assert!(is_told, "{reply}");
     }
     socket.is_served().await;
+}
+
+#[tokio::test]
+async fn a_fault_after_a_commit_does_not_end_the_writer() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut socket = ada.connects().await;
+    let room = socket.opens_room("general", &[]).await;
+    let panicked = Arc::new(AtomicUsize::new(0));
+    for number in 0..3 {
+        let held = Held::of(&server).await;
+        server.house.lane.submit(Box::new(Panicking(Arc::clone(&panicked))));
+        let data = json!({"content": "in the same batch", "client_id": format!("k{number}")});
+        let asked = socket.sends("message.send", Some(&room), data).await;
+        drop(held);
+        assert_eq!(socket.answer_to(&asked).await["type"], "ok");
+    }
+    socket.says(&room, "afterwards").await;
+    assert_eq!(panicked.load(Ordering::Relaxed), 3);
+    assert!(server.house.lane.is_alive());
 }
 
 #[tokio::test]

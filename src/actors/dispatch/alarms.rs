@@ -6,8 +6,7 @@ use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::work::{Work, broken, check_said, clash, span};
 use crate::actors::lane::Fault;
-use crate::actors::mail::{Answer, answer, person};
-use crate::auth::identity::Identity;
+use crate::actors::mail::{Answer, answer};
 use crate::auth::policy::{Action, Relation};
 use crate::ids::{IncidentId, MaydayId, UnitId};
 use crate::models::mayday::{self, Mayday};
@@ -19,7 +18,6 @@ use crate::protocol::command::fleet::{
 use crate::protocol::dispatch::{Degrees, IncidentStatus};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::topic::TopicKind;
-use crate::protocol::views::dispatch::MaydayView;
 
 /// What raising a mayday answers.
 #[derive(Debug, Serialize)]
@@ -111,7 +109,7 @@ pub fn raise(work: &mut Work<'_>, wish: &MaydayRaise) -> Result<Answer, Fault> {
 }
 
 /// The place told with a mayday, when it is one.
-fn place_of(wish: &MaydayRaise) -> Option<(Degrees, Degrees)> {
+pub fn place_of(wish: &MaydayRaise) -> Option<(Degrees, Degrees)> {
     wish.latitude.filter(|degrees| degrees.0.abs() <= 90_000_000).zip(wish.longitude)
 }
 
@@ -137,40 +135,6 @@ pub fn missed(work: &mut Work<'_>, mayday: &Mayday) -> bool {
         unit: mayday.unit_id.map(|unit| unit.0),
         incident: mayday.incident_id.map(|incident| incident.0),
     })
-}
-
-/// A mayday that could not be kept, as the boards are told of it. Its id is 0: it stands on no
-/// board afterwards, is not repeated, and cannot be answered here.
-pub fn unkept(
-    who: &Identity,
-    wish: &MaydayRaise,
-    is_heard: bool,
-    now: chrono::NaiveDateTime,
-) -> MaydayView {
-    let place = place_of(wish);
-    MaydayView {
-        id: MaydayId(0),
-        unit: wish.unit,
-        unit_number: None,
-        incident: None,
-        raised_by: Some(person(who)),
-        note: wish.note.chars().take(1_000).collect(),
-        latitude: place.map(|(latitude, _)| latitude),
-        longitude: place.map(|(_, longitude)| longitude),
-        raised_at: now,
-        acknowledged_at: None,
-        acknowledged_by: None,
-        ended_at: None,
-        end_reason: String::new(),
-        repeats: 0,
-        nobody_heard: !is_heard,
-    }
-}
-
-/// What the notifier is told of a mayday that was not kept and that nobody heard.
-pub fn unheard(mayday: &MaydayView) -> Unheard {
-    let unit = mayday.unit.map(|unit| unit.0);
-    Unheard { alarm: "mayday", id: mayday.id.0, unit, incident: None }
 }
 
 fn known(work: &mut Work<'_>, id: MaydayId) -> Result<Mayday, Fault> {

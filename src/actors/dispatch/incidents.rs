@@ -12,6 +12,7 @@ use crate::actors::lane::Fault;
 use crate::actors::mail::{Answer, answer};
 use crate::auth::policy::{Action, Relation};
 use crate::ids::{AttachmentId, HospitalId, IncidentId};
+use crate::models::help_call;
 use crate::models::incident::{self, Incident, NewIncident};
 use crate::models::par;
 use crate::models::timeline::NewEntry;
@@ -65,18 +66,43 @@ pub fn create(work: &mut Work<'_>, create: &IncidentCreate) -> Result<Answer, Fa
     Ok(answer(&Opened { id: made.id, call_id: made.call_id, version: made.version }))
 }
 
-/// A call of someone without an account, with the pictures that came with it.
+/// A call of someone without an account.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub create: IncidentCreate,
+    /// Pictures that came with it, uploaded by nobody's account.
+    pub images: Vec<AttachmentId>,
+    /// By what it is known when it comes once more, if its client wants that.
+    pub digest: Option<String>,
+}
+
+/// What a call of someone without an account is answered.
+#[derive(Debug, Serialize)]
+struct Taken {
+    id: IncidentId,
+    call_id: String,
+    /// Whether it had come before, and opened nothing.
+    repeated: bool,
+}
+
+/// Opens an incident for a call of someone without an account; one that came before is answered as
+/// it was then.
 ///
 /// # Errors
 /// Those of [`create`]; `bad_request` for what is no picture of the public's.
-pub fn report(
-    work: &mut Work<'_>,
-    create: &IncidentCreate,
-    images: &[AttachmentId],
-) -> Result<Answer, Fault> {
-    let made = open(work, create)?;
-    for &image in images {
+pub fn report(work: &mut Work<'_>, report: &Report) -> Result<Answer, Fault> {
+    if let Some(digest) = &report.digest
+        && let Some(id) = help_call::find(work.conn, digest)?
+        && let Some(first) = incident::by_id(work.conn, id)?
+    {
+        return Ok(answer(&Taken { id, call_id: first.call_id, repeated: true }));
+    }
+    let made = open(work, &report.create)?;
+    for &image in &report.images {
         pictures::keep(work, &made, image, None)?;
+    }
+    if let Some(digest) = &report.digest {
+        help_call::keep(work.conn, digest, made.id, work.now)?;
     }
     // Who called believes to have been heard: if nobody looks at a board, someone must be woken.
     work.missed(Unheard {
@@ -85,7 +111,7 @@ pub fn report(
         unit: None,
         incident: Some(made.id.0),
     });
-    Ok(answer(&Opened { id: made.id, call_id: made.call_id, version: made.version }))
+    Ok(answer(&Taken { id: made.id, call_id: made.call_id, repeated: false }))
 }
 
 fn open(work: &mut Work<'_>, create: &IncidentCreate) -> Result<Incident, Fault> {

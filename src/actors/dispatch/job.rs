@@ -1,38 +1,38 @@
 //! A dispatch command on its way to the database: once for each `client_id`, whole or not at all.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::value::RawValue;
 
-use crate::actors::authorize::require;
+use crate::actors::dispatch::incidents::Report;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::dispatch::positions::{self, Kept};
 use crate::actors::dispatch::work::{DispatchSettings, Doer, Work};
 use crate::actors::dispatch::{
     alarms, ambulance, answers, assign, attempt, correct, crews, fleet, incidents, offline,
-    pictures, progress, sweep,
+    pictures, progress, sweep, unkept,
 };
 use crate::actors::exchange::Exchange;
 use crate::actors::house::House;
 use crate::actors::lane::{Aftermath, Fault, Job};
 use crate::actors::mail::{Answer, ReplyTo, done};
 use crate::actors::notifier::Notifier;
-use crate::actors::post::{check_client_id, delivery};
+use crate::actors::post::check_client_id;
 use crate::auth::identity::Identity;
-use crate::auth::policy::{Action, Relation};
 use crate::clock;
-use crate::ids::{AttachmentId, UserId};
+use crate::ids::UserId;
 use crate::layer::contract::Envelope;
 use crate::models::answer as kept;
 use crate::models::error::StoreError;
 use crate::models::journal;
 use crate::models::store::DbConn;
 use crate::protocol::command::ambulance::AmbulanceCommand;
-use crate::protocol::command::dispatch::{DispatchCommand, IncidentCreate};
+use crate::protocol::command::dispatch::DispatchCommand;
 use crate::protocol::event::dispatch::DispatchEvent;
 use crate::protocol::event::{Event, EventBody};
 use crate::protocol::refusal::Refusal;
-use crate::protocol::topic::{Topic, TopicKind};
+use crate::protocol::topic::Topic;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub enum Task {
     Command(Arc<Identity>, Box<DispatchCommand>),
     /// What a client of the older ambulance system asks.
     Older(Arc<Identity>, Box<AmbulanceCommand>),
-    /// A call that came in without an account, and pictures that came with it.
-    Report(Box<IncidentCreate>, Vec<AttachmentId>),
+    /// A call that came in without an account.
+    Report(Box<Report>),
     /// Deadlines that have come.
     Sweep,
     /// Positions that came since the last of these.
@@ -65,6 +65,8 @@ pub struct DispatchJob {
     notifier: Arc<dyn Notifier>,
     reply: ReplyTo,
     outcome: Option<Result<Outcome, Refusal>>,
+    /// Whether the boards have been told what came of it.
+    told: Arc<AtomicBool>,
 }
 
 impl DispatchJob {
@@ -77,20 +79,26 @@ impl DispatchJob {
             notifier: Arc::clone(&house.notifier),
             reply,
             outcome: None,
+            told: Arc::default(),
         }
+    }
+
+    /// Set once the boards have been told what came of it, by this job or by whoever sets it.
+    pub fn told(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.told)
     }
 
     fn perform(&self, conn: &mut DbConn) -> Result<Outcome, Fault> {
         let who = match &self.task {
             Task::Command(who, _) | Task::Older(who, _) => Doer::Person(who),
-            Task::Report(..) | Task::Sweep | Task::Positions(_) => Doer::Server,
+            Task::Report(_) | Task::Sweep | Task::Positions(_) => Doer::Server,
         };
         let now = clock::now_naive();
         let mut work = Work::new(conn, who, &self.settings, &self.exchange, now);
         let answer = match &self.task {
             Task::Command(_, command) => obey(&mut work, command)?,
             Task::Older(_, command) => ambulance::obey(&mut work, command)?,
-            Task::Report(create, images) => incidents::report(&mut work, create, images)?,
+            Task::Report(report) => incidents::report(&mut work, report)?,
             Task::Sweep => {
                 sweep::sweep(&mut work)?;
                 done()
@@ -174,13 +182,12 @@ impl Job for DispatchJob {
     }
 
     fn committed(self: Box<Self>, aftermath: &mut Aftermath) {
+        self.told.store(true, Ordering::Relaxed);
         match self.outcome.unwrap_or_else(|| Err(Refusal::internal())) {
             Err(refusal) => self.reply.send_with(Err(refusal), &mut aftermath.replies),
             Ok(outcome) => {
                 self.reply.send_with(Ok(outcome.answer), &mut aftermath.replies);
-                for alarm in outcome.events.iter().filter_map(alarm) {
-                    aftermath.envelopes.insert(0, Envelope::Alarm(delivery(alarm)));
-                }
+                aftermath.alarms.extend(outcome.events.iter().filter_map(alarm));
                 aftermath.publish(outcome.events);
                 for (topic, user) in outcome.unseated {
                     let refusal = Refusal::forbidden("you are no longer of this crew");
@@ -194,21 +201,14 @@ impl Job for DispatchJob {
     }
 
     fn failed(self: Box<Self>, refusal: Refusal, aftermath: &mut Aftermath) {
-        // A call for help that cannot be kept is told all the same: not keeping it is our fault.
-        // Whoever is of a crew by an order alone is not known while the database does not answer.
         if let Task::Command(who, command) = &self.task
             && let DispatchCommand::MaydayRaise(wish) = &**command
-            && require(who, TopicKind::Board, Action::RaiseMayday, Relation::Stranger).is_ok()
+            && !self.told.swap(true, Ordering::Relaxed)
+            && let Some(unkept) =
+                unkept::told(who, wish, &self.exchange, &*self.notifier, clock::now_naive())
         {
-            let is_heard = self.exchange.hearing() > 0;
-            let mayday = alarms::unkept(who, wish, is_heard, clock::now_naive());
-            if !is_heard {
-                alarms::unheard(&mayday).hand_over(&*self.notifier);
-            }
-            let body = DispatchEvent::MaydayAlarm { mayday };
-            let body = EventBody::Dispatch(Box::new(body));
-            let event = Event { topic: Topic::Board, seq: None, at: clock::now_naive(), body };
-            aftermath.envelopes.insert(0, Envelope::Alarm(delivery(event)));
+            aftermath.alarms.push(unkept.alarm);
+            aftermath.publish(vec![unkept.older]);
         }
         self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }
@@ -230,18 +230,13 @@ fn alarm(event: &Event) -> Option<Event> {
     Some(Event { topic: Topic::Board, seq: None, at: event.at, body })
 }
 
-/// Opens an incident for someone without an account, with pictures that nobody's account uploaded:
-/// the public form.
+/// Opens an incident for someone without an account: the public form.
 ///
 /// # Errors
 /// The refusal of [`incidents::report`].
-pub async fn report(
-    house: &House,
-    create: IncidentCreate,
-    images: Vec<AttachmentId>,
-) -> Result<Answer, Refusal> {
+pub async fn report(house: &House, report: Report) -> Result<Answer, Refusal> {
     let (reply, answer) = ReplyTo::call();
-    let task = Task::Report(Box::new(create), images);
+    let task = Task::Report(Box::new(report));
     house.lane.submit(Box::new(DispatchJob::new(house, task, reply)));
     answer.await.unwrap_or_else(|_| Err(Refusal::unavailable(1_000)))
 }

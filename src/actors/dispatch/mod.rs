@@ -27,4 +27,5 @@ pub mod replay;
 pub mod snapshot;
 pub mod sweep;
 pub mod talk;
+pub mod unkept;
 pub mod work;

@@ -13,6 +13,7 @@ use crate::actors::dispatch::ledger::What;
 use crate::actors::dispatch::work::{DispatchSettings, Moment, Work, device_moment, span};
 use crate::actors::join::Prepared;
 use crate::actors::lane::Fault;
+use crate::clock;
 use crate::ids::{UnitId, UserId};
 use crate::models::error::StoreError;
 use crate::models::order;
@@ -228,37 +229,67 @@ impl Positions {
         }
     }
 
-    /// Puts what is newer here than in the database into a snapshot.
-    pub fn freshen(&self, mut prepared: Prepared) -> Prepared {
+    /// Puts what is newer here than in what was read of the database into a snapshot. Read while
+    /// the newest was written, it may hold the one before; and another process may know better.
+    pub fn freshen(&self, mut prepared: Prepared, settings: &DispatchSettings) -> Prepared {
+        let now = clock::now_naive();
         match &mut prepared.snapshot {
             Some(Snapshot::Board(board)) => {
-                board.units.iter_mut().for_each(|unit| self.show_in(unit));
+                board.units.iter_mut().for_each(|unit| self.show_in(unit, settings, now));
             }
-            Some(Snapshot::Unit(crew)) => self.show_in(&mut crew.unit),
-            Some(Snapshot::Positions(snapshot)) => self.join_into(&mut snapshot.positions),
+            Some(Snapshot::Unit(crew)) => self.show_in(&mut crew.unit, settings, now),
+            Some(Snapshot::Positions(shown)) => self.join_into(&mut shown.positions, settings),
             _ => {}
         }
         prepared
     }
 
-    fn show_in(&self, view: &mut UnitView) {
+    fn show_in(&self, view: &mut UnitView, settings: &DispatchSettings, now: NaiveDateTime) {
         let state = self.lock();
-        let Some(track) = state.tracks.get(&view.id).filter(|track| !track.is_kept) else { return };
-        track.newest.show_in(view);
-        (view.position_state, view.position_age_s) = (PositionState::Live, Some(0));
+        let Some(Track { newest, .. }) = state.tracks.get(&view.id) else { return };
+        if !is_newer(newest, view.fixed_at, view.position_at, settings) {
+            return;
+        }
+        newest.show_in(view);
+        let age = now - newest.received_at;
+        view.position_age_s = Some(age.num_seconds().max(0));
+        view.position_state = match age {
+            age if age > span(settings.position_lost) => PositionState::Lost,
+            age if age > span(settings.position_stale) => PositionState::Stale,
+            _ => PositionState::Live,
+        };
     }
 
-    fn join_into(&self, positions: &mut Vec<PositionView>) {
+    fn join_into(&self, positions: &mut Vec<PositionView>, settings: &DispatchSettings) {
         let state = self.lock();
-        for (unit, track) in state.tracks.iter().filter(|(_, track)| !track.is_kept) {
-            let view = track.newest.view(*unit);
+        for (unit, Track { newest, is_kept, .. }) in &state.tracks {
             match positions.iter_mut().find(|known| known.unit == *unit) {
-                Some(known) => *known = view,
-                None => positions.push(view),
+                Some(known)
+                    if is_newer(newest, known.fixed_at, Some(known.received_at), settings) =>
+                {
+                    *known = newest.view(*unit);
+                }
+                Some(_) => {}
+                // One that is kept and yet not found is of a unit that was taken off the list.
+                None if *is_kept => {}
+                None => positions.push(newest.view(*unit)),
             }
         }
         positions.sort_unstable_by_key(|position| position.unit);
     }
+}
+
+/// Whether a fix is newer than the one that was read, as [`position::place`] tells them apart.
+fn is_newer(
+    fix: &Fix,
+    fixed_at: Option<NaiveDateTime>,
+    received_at: Option<NaiveDateTime>,
+    settings: &DispatchSettings,
+) -> bool {
+    let Some(received_at) = received_at else { return true };
+    let is_silent = received_at + span(settings.position_stale) < fix.received_at;
+    received_at < fix.received_at
+        && (is_silent || fixed_at.is_none_or(|fixed_at| fixed_at <= fix.fixed_at))
 }
 
 /// Whether a fix is worth a place in the trail after the last one there.
@@ -435,6 +466,26 @@ mod tests {
         assert_eq!(next, [Kept { unit, fix: fix(2, 1_000, 1_000), is_traced: false }]);
         positions.have_kept(&next);
         assert!(positions.to_keep(&settings).is_empty());
+    }
+
+    #[test]
+    fn what_was_read_is_replaced_by_what_is_newer_whether_it_is_kept_or_not() {
+        let (positions, start) = (Positions::default(), Instant::now());
+        let (unit, gone) = (UnitId(7), UnitId(9));
+        for (unit, newest) in [(unit, fix(3, 5_000, 5_000)), (gone, fix(4, 5_000, 5_000))] {
+            positions.take(unit, newest, start, PACE);
+        }
+        let shown = |read: Fix| {
+            let mut shown = vec![read.view(unit)];
+            positions.join_into(&mut shown, &settings());
+            shown.iter().map(|one| (one.unit, one.latitude.0)).collect::<Vec<_>>()
+        };
+        let (older, newer) = (fix(2, 4_000, 4_000), fix(5, 6_000, 6_000));
+        assert_eq!(shown(older), [(unit, 3), (gone, 4)]);
+        positions.have_kept(&positions.to_keep(&settings()));
+        assert_eq!(shown(older), [(unit, 3)], "kept since, and not listed any more");
+        assert_eq!(shown(newer), [(unit, 5)], "another process knows better");
+        assert_eq!(shown(fix(6, 5_500, 4_500)), [(unit, 6)], "fixed later, though it came before");
     }
 
     #[test]

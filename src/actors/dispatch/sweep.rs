@@ -25,21 +25,16 @@ use crate::protocol::dispatch::OrderState;
 /// Deadlines of a kind served in one transaction; the rest waits for the next look.
 const AT_ONCE: i64 = 200;
 
-/// Whether anything is due at `now`. Cheap: asked of a reader, before the writer is troubled.
+/// Whether a unit fell silent or someone of a crew may be ordered no more, which no deadline tells.
 ///
 /// # Errors
 /// When the database failed.
-pub fn is_due(
+pub fn is_amiss(
     conn: &mut DbConn,
     settings: &DispatchSettings,
     now: NaiveDateTime,
 ) -> Result<bool, StoreError> {
-    Ok(!mayday::due(conn, now, 1)?.is_empty()
-        || !order::due(conn, now, 1)?.is_empty()
-        || !par::due(conn, now, 1)?.is_empty()
-        || !hospital::diversions_over(conn, now)?.is_empty()
-        || positions::has_silent(conn, settings, now)?
-        || !shift::dismissed(conn, 1)?.is_empty())
+    Ok(positions::has_silent(conn, settings, now)? || !shift::dismissed(conn, 1)?.is_empty())
 }
 
 /// Serves what is due, maydays first. One that cannot be served holds up no other.

@@ -8,7 +8,8 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::Value;
 
 use crate::auth::identity::Identity;
-use crate::http::ambulance::reporting;
+use crate::auth::secret;
+use crate::http::ambulance::reporting::{self, FORM_KEY};
 use crate::http::drf::{Fail, Fields};
 use crate::http::page_frame::{asset, escape, page};
 use crate::http::request_form::{self, PICTURES_MAX};
@@ -158,7 +159,8 @@ fn form(fields: &Fields, fail: Option<&Fail>) -> String {
         "<link rel=\"stylesheet\" href=\"/assets/dispatch.css\">\
          <form class=\"sheet narrow\" method=\"post\" action=\"/emergency/\" \
          enctype=\"multipart/form-data\"><h1>Report an emergency</h1>\
-         <p>If you can call your local emergency number, do that first.</p>{alarm}{kinds}{inputs}\
+         <p>If you can call your local emergency number, do that first.</p>{alarm}\
+         <input type=\"hidden\" name=\"{FORM_KEY}\" value=\"{key}\">{kinds}{inputs}\
          <button id=\"place\" type=\"button\" class=\"plain\" hidden>Fill in my position</button>\
          {latitude}{longitude}\
          <label for=\"images\">Pictures (at most {PICTURES_MAX}, JPEG, PNG, GIF or WebP)</label>\
@@ -166,6 +168,7 @@ fn form(fields: &Fields, fail: Option<&Fail>) -> String {
          accept=\"image/jpeg,image/png,image/gif,image/webp\">\
          <button type=\"submit\">Send for help</button></form>\
          <script src=\"/assets/dispatch-report.js\" defer></script>",
+        key = secret::token_id(),
         kinds = kinds(fields),
         latitude = place("latitude", "Latitude, if you know it"),
         longitude = place("longitude", "Longitude, if you know it"),

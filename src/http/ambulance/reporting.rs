@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
+use crate::actors::dispatch::incidents::Report;
 use crate::http::ambulance::input::{Form, is_phone};
 use crate::http::ambulance::{error, failed, media};
 use crate::http::drf::{Fail, Fields, Told, media_type};
@@ -24,6 +25,8 @@ const NEEDED: &[(&str, usize)] = &[
     ("description", 10_000),
     ("location_address", 200),
 ];
+/// The field by which our own page, which needs no script, tells a second click from a new call.
+pub const FORM_KEY: &str = "idempotency_key";
 const PHONE_RULE: &str = "Phone number must be in format +232XXXXXXXX or 0XXXXXXXX";
 
 /// The call that a form describes. Its priority is for dispatchers to say.
@@ -67,6 +70,8 @@ pub fn call_of(fields: Fields) -> Result<IncidentCreate, Fail> {
 pub struct Brought {
     pub fields: Fields,
     pub pictures: Vec<AttachmentId>,
+    /// By what it is known when it comes once more.
+    pub digest: Option<String>,
 }
 
 /// Pictures in the field of a JSON body: written as `data:` URLs, or as addresses of such as were
@@ -111,15 +116,19 @@ pub async fn brought(
     match media_type(request).as_str() {
         "application/json" => {
             let fields = Fields::from_request(request, &mut payload.into_inner()).await?;
+            let digest = request_form::digest(state, request, None, &fields.0);
             let pictures = pictures_in(state, &fields).await?;
-            Ok(Brought { fields, pictures })
+            Ok(Brought { fields, pictures, digest })
         }
         "multipart/form-data" => {
             let read = request_form::read_form(state, request, payload, PICTURES_MAX).await;
-            let read = read.map_err(media::refused)?;
+            let mut read = read.map_err(media::refused)?;
+            let key = read.texts.remove(FORM_KEY);
+            let said = (&read.texts, request_form::sums(&read));
+            let digest = request_form::digest(state, request, key.as_deref(), &said);
             let texts = read.texts.into_iter().map(|(name, text)| (name, Value::String(text)));
             let pictures = read.files.into_iter().map(|(_, row)| row.id).collect();
-            Ok(Brought { fields: Fields(texts.collect()), pictures })
+            Ok(Brought { fields: Fields(texts.collect()), pictures, digest })
         }
         _ => Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type")),
     }
@@ -130,9 +139,12 @@ pub async fn brought(
 /// # Errors
 /// 400 for what is not well-formed; then none of the pictures is kept.
 pub async fn open(state: &State, brought: Brought) -> Result<Taken, Fail> {
-    let Brought { fields, pictures } = brought;
+    let Brought { fields, pictures, digest } = brought;
     match call_of(fields) {
-        Ok(call) => request_form::open(state, call, pictures).await.map_err(failed),
+        Ok(create) => {
+            let report = Report { create, images: pictures, digest };
+            request_form::open(state, report).await.map_err(failed)
+        }
         Err(fail) => {
             request_form::drop_pictures(state, &pictures).await;
             Err(fail)

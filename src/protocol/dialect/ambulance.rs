@@ -139,6 +139,7 @@ impl Dialect for Desk {
             EventBody::Older(OlderEvent::Located { unit }) => {
                 return vec![ambulance("LOCATION_UPDATE", &shapes::ambulance(unit))];
             }
+            EventBody::Older(OlderEvent::Alarm { mayday: raised }) => return vec![mayday(raised)],
             _ => return Vec::new(),
         };
         match body {

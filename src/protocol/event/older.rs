@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::ids::{CallId, MessageId, UserId};
 use crate::protocol::views::PersonView;
-use crate::protocol::views::dispatch::{IncidentView, UnitView};
+use crate::protocol::views::dispatch::{IncidentView, MaydayView, UnitView};
 
 /// What happened to an incident, as older clients of crews tell it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,6 +30,8 @@ pub enum OlderEvent {
     Incident { news: CrewNews, incident: Box<IncidentView> },
     /// On the board: a unit is somewhere else.
     Located { unit: Box<UnitView> },
+    /// On the board: a mayday that could not be kept, of which no other event tells.
+    Alarm { mayday: Box<MaydayView> },
     /// Everything up to a message has reached a device of someone.
     Delivered { user: UserId, message: MessageId },
     /// What a device hands to those of others in a call, whose inboxes are told too: sockets of
@@ -45,6 +47,7 @@ impl OlderEvent {
             Self::Read { .. } => "older.read",
             Self::Incident { .. } => "older.incident",
             Self::Located { .. } => "older.located",
+            Self::Alarm { .. } => "older.alarm",
             Self::Delivered { .. } => "older.delivered",
             Self::Handed { .. } => "older.handed",
         }

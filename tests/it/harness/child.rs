@@ -31,12 +31,23 @@ pub fn enroll(database: &Database, names: &[&str]) -> Vec<Person> {
 impl Child {
     /// Starts the binary on this database and waits until it listens.
     pub fn start(database: &Database, wanted: &[(&str, &str)]) -> Self {
+        // Of lines about each connection there would be very many.
+        Self::start_logging(database, wanted, "info", |line| !line.contains("connection attempt"))
+    }
+
+    /// The same with this filter of its log, of which the lines that `keeps` wants are kept.
+    pub fn start_logging(
+        database: &Database,
+        wanted: &[(&str, &str)],
+        filter: &str,
+        keeps: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Self {
         let folder = std::env::temp_dir();
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         for (key, value) in settings(&database.url, wanted) {
             command.env(key.to_uppercase(), value);
         }
-        command.env("RUST_LOG", "info").env("NO_COLOR", "1").current_dir(folder);
+        command.env("RUST_LOG", filter).env("NO_COLOR", "1").current_dir(folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -48,7 +59,7 @@ impl Child {
                     let address = rest.split([' ', '/', '"']).next().unwrap_or_default();
                     drop(sender.send(address.to_owned()));
                 }
-                if !line.contains("connection attempt") {
+                if keeps(&line) {
                     kept.lock().unwrap().push(line);
                 }
             }
@@ -90,6 +101,11 @@ impl Child {
         // SAFETY: the process is ours and not waited for yet, so the id is still its own.
         let sent = unsafe { libc::kill(id, libc::SIGTERM) };
         assert_eq!(sent, 0);
+    }
+
+    /// Where its lines are kept, for those who read them when it has ended.
+    pub fn lines(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.said)
     }
 
     /// Waits for its end; whether it ended well.

@@ -22,3 +22,4 @@ pub mod server;
 pub mod socket;
 pub mod web;
 pub mod wire;
+pub mod writer;

@@ -94,9 +94,15 @@ impl Person {
 
     /// A well-signed access token that ended a minute ago.
     pub fn expired_token(&self) -> String {
+        self.token_until(clock::now_unix_s() - 60)
+    }
+
+    /// A well-signed access token that ends at this second of the Unix epoch.
+    pub fn token_until(&self, ends: i64) -> String {
         let now = clock::now_unix_s();
+        let issued = if ends > now { now } else { ends - 900 };
         let claims = serde_json::json!({
-            "token_type": "access", "exp": now - 60, "iat": now - 960,
+            "token_type": "access", "exp": ends, "iat": issued,
             "jti": secret::token_id(), "user_id": self.id.0, "sid": self.login.0,
         });
         let key = jsonwebtoken::EncodingKey::from_secret(SECRET_KEY.as_bytes());

@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use chrono::NaiveDateTime;
 use switchboard::actors::house::House;
 use switchboard::actors::lane::Fault;
 use switchboard::auth::identity::Role;
+use switchboard::auth::secret;
 use switchboard::boot::{self, ServeOptions, Stop};
+use switchboard::clock;
+use switchboard::models::login::{self, NewLogin};
 use switchboard::models::store::{DbConn, Store};
 use tokio::sync::{oneshot, watch};
 
@@ -75,6 +79,25 @@ impl Server {
         let name = name.to_owned();
         let enrolled = self.writes(move |conn| Ok(Person::enroll(conn, &name, role)?)).await;
         enrolled.at(self.address)
+    }
+
+    /// The same person, signed in once more in a browser until this moment.
+    pub async fn signs_in_until(&self, person: &Person, ends: NaiveDateTime) -> Person {
+        let (user, cookie) = (person.id, secret::cookie_key());
+        let hash = secret::hash_at_rest(&cookie);
+        let login = self.writes(move |conn| {
+            let new = NewLogin {
+                user,
+                cookie_hash: Some(&hash),
+                client_ip: "127.0.0.1",
+                user_agent: "stories",
+                created_at: clock::now_naive(),
+                expires_at: ends,
+                ends_at: ends,
+            };
+            Ok(login::insert(conn, new)?)
+        });
+        Person { login: login.await, cookie, ..person.clone() }
     }
 
     /// Does something to the database through the server's writer.
