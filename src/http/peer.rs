@@ -8,12 +8,9 @@ use actix_web::http::header::USER_AGENT;
 
 use crate::config::Config;
 
-/// Facts about a connection, noted when it was accepted.
+/// Stands with a connection that is encrypted; most are not, and carry nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct Wire {
-    /// Whether TLS ends here.
-    pub is_tls: bool,
-}
+pub struct Encrypted;
 
 /// The client's address: the peer's, or, behind a trusted proxy, the rightmost address of
 /// `X-Forwarded-For` that is no trusted proxy itself.
@@ -45,7 +42,7 @@ pub fn address_of(head: &RequestHead, config: &Config) -> IpAddr {
 
 /// Whether the client's own connection is encrypted: here, or at a trusted proxy that says so.
 pub fn is_secure(request: &HttpRequest, config: &Config) -> bool {
-    let here = request.conn_data::<Wire>().is_some_and(|wire| wire.is_tls);
+    let here = request.conn_data::<Encrypted>().is_some();
     let peer = request.peer_addr().map(|address| address.ip().to_canonical());
     here || (peer.is_some_and(|peer| config.is_trusted_proxy(peer))
         && request

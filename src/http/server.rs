@@ -29,7 +29,7 @@ use crate::actors::echo::Echo;
 use crate::actors::fanout::Fanout;
 use crate::actors::mail::SessionKey;
 use crate::actors::session::{Opening, Session};
-use crate::http::peer::Wire;
+use crate::http::peer::Encrypted;
 use crate::http::routes;
 use crate::http::state::State;
 use crate::http::tls::Certificate;
@@ -136,7 +136,9 @@ macro_rules! service {
                     // A socket that refuses an option is served all the same.
                     drop(io::configure(tcp_of(stream)));
                 }
-                extensions.insert(Wire { is_tls: $is_tls });
+                if $is_tls {
+                    extensions.insert(Encrypted);
+                }
             })
             .upgrade(fn_service(move |(request, framed): (Request, Framed<$stream, h1::Codec>)| {
                 let (here, app) = (Rc::clone(&here), cell.get().cloned());

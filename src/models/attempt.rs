@@ -100,7 +100,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether it is nothing but a connection that stands, as most are when recorded.
+    /// Whether it is nothing but a connection that stands, as nearly all are when recorded.
     fn stands(&self) -> bool {
         self.stage == Stage::Connected
             && self.outcome == Outcome::Accepted
