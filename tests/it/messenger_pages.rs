@@ -25,7 +25,17 @@ async fn meet(first: &mut Browser, second: &mut Browser, id: i64) -> Value {
     let conversation = first.runs(&direct).await;
     let joins = format!("(connect({{id: {conversation}}}), open().then(() => true))");
     assert_eq!(second.runs(&joins).await, true);
+    sits(first).await;
+    sits(second).await;
     conversation
+}
+
+/// Waits until a page is seated: then a ping is answered, and what is said next comes to it. An
+/// open socket alone is not that far.
+async fn sits(browser: &mut Browser) {
+    let pongs = "log.filter((line) => line.startsWith('Received pong')).length";
+    let seated = format!("(before => (ping(), holds(() => {pongs} > before)))({pongs})");
+    assert_eq!(browser.runs(&seated).await, true);
 }
 
 #[tokio::test]
@@ -73,10 +83,7 @@ async fn talk_goes_on(mut alice: Browser, mut bob: Browser, server: Server) {
     for browser in [&mut alice, &mut bob] {
         let back = "holds(() => log.filter((line) => line.startsWith('Connected')).length > 1)";
         assert_eq!(browser.runs(back).await, true, "it comes back by itself");
-        // Answered once it is seated, so that what is said next comes to it.
-        let pongs = "log.filter((line) => line.startsWith('Received pong')).length";
-        let seated = format!("(before => (ping(), holds(() => {pongs} > before)))({pongs})");
-        assert_eq!(browser.runs(&seated).await, true);
+        sits(browser).await;
     }
     bob.runs("say('And here we are again')").await;
     for browser in [&mut alice, &mut bob] {
