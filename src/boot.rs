@@ -153,8 +153,8 @@ fn check_nodes(store: &Store, config: &Config, node: &str) -> Result<(), String>
     beaten.map_err(|fault| format!("the heartbeat of this node cannot be written: {fault}"))?;
     if !alone && !others.is_empty() {
         return Err(format!(
-            "{} other node(s) use this database and REDIS_URL is not set: events would not reach \
-             all clients; set REDIS_URL, or ALLOW_ISOLATED_NODES=1 if you know better",
+            "{} other node(s) use this database, and events would not reach the clients of each \
+             other: stop them, or set ALLOW_ISOLATED_NODES=1 if you know better",
             others.len()
         ));
     }

@@ -139,7 +139,7 @@ settings! {
     /// The database: a SQLite file, or PostgreSQL.
     database_url: String = "sqlite://switchboard.db",
         url(&["sqlite:", "postgres://", "postgresql://"], "sqlite://switchboard.db");
-    /// Redis, through which several nodes hear each other; without it there is one node.
+    /// Redis, through which several nodes will hear each other. Not built yet: refused at start.
     redis_url: Option<String> = "",
         optional(url(&["redis://", "rediss://"], "redis://127.0.0.1:6379/0"));
     /// Signs tokens. Made and kept beside the database when absent, on loopback with SQLite.
@@ -369,7 +369,7 @@ settings! {
     drain_timeout: Duration = "20s", duration("0s", "30s");
     /// Over how long clients are told to spread their return after a restart.
     restart_spread: Duration = "10s", duration("0s", "10m");
-    /// Whether several nodes may share PostgreSQL without Redis, not hearing each other.
+    /// Whether several nodes may share PostgreSQL, not hearing each other.
     allow_isolated_nodes: bool = "false", switch();
     /// Whether `/ws/chat/` is there, the room without sign-in; unless set, on loopback alone.
     lobby: Option<bool> = "", optional(switch());

@@ -177,8 +177,8 @@ impl Session {
             return true;
         }
         self.strikes += 1;
-        if said.is_some() {
-            self.turn_down(&refusal);
+        if let Some(said) = said {
+            self.turn_down(said, &refusal);
         }
         if self.strikes >= STRIKES {
             self.close(Close::TooMany, "too many messages");

@@ -184,10 +184,16 @@ impl Session {
         }
     }
 
-    /// Refuses a message that was not even read.
-    pub(super) fn turn_down(&self, refusal: &Refusal) {
+    /// Refuses a message that is not obeyed. A native request is answered by its `ref` all the
+    /// same: whoever gave an order must not wait for an answer that never comes.
+    pub(super) fn turn_down(&self, said: Said<'_>, refusal: &Refusal) {
         let Some(dialect) = self.manner.dialect else {
-            return self.say(&frame::error(None, None, refusal));
+            let inbound = match said {
+                Said::Text(text) => frame::parse(text).ok(),
+                Said::Binary(_) => None,
+            };
+            let reference = inbound.and_then(|inbound| inbound.reference);
+            return self.say(&frame::error(reference, None, refusal));
         };
         let topic = self.lone.as_deref();
         let answered = Answered { memo: None, topic, outcome: Err(refusal) };

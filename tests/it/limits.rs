@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use switchboard::auth::identity::Role;
 use switchboard::boot::Stop;
 
 use crate::harness::server::Server;
@@ -25,6 +26,24 @@ async fn too_many_frames_are_refused_with_the_wait_and_in_the_end_the_socket() {
     }
     let ended = socket.ends().await;
     assert_eq!((ended.code, ended.reason.as_str()), (Some(4029), "too many messages"));
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_answered_by_its_ref_so_that_nobody_waits_for_it() {
+    let settings = [("frames_per_second", "1"), ("frames_burst", "3")];
+    let server = Server::start_with(&settings).await;
+    let mut socket = server.person_as("dana", Role::Dispatcher).await.connects().await;
+    let mut codes = Vec::new();
+    for _ in 0..5 {
+        let call = json!({"incident_type": "FIRE", "priority": "LOW"});
+        let answer = socket.asks("incident.create", None, call).await;
+        codes.push(answer["code"].as_str().unwrap_or("ok").to_owned());
+    }
+    assert_eq!(codes[..3], ["ok"; 3]);
+    assert!(codes.contains(&"rate_limited".to_owned()), "{codes:?}");
+    // What cannot be read has no ref to name.
+    socket.sends_text("{").await;
+    assert_eq!(socket.hears("error").await.get("ref"), None);
 }
 
 #[tokio::test]
