@@ -12,18 +12,16 @@ use log::warn;
 
 use crate::actors::dispatch::job::{DispatchJob, Task};
 use crate::actors::dispatch::sweep;
-use crate::actors::dispatch::unkept::{self, Unkept};
+use crate::actors::dispatch::unkept;
 use crate::actors::dispatch_board::reports::Reports;
 use crate::actors::house::House;
+use crate::actors::lane::Aftermath;
 use crate::actors::mail::{Perform, ReplyTo};
-use crate::actors::post::delivery;
 use crate::actors::switchboard::own_topics;
 use crate::actors::switchboard::{self, Switchboard};
 use crate::auth::identity::Identity;
 use crate::clock;
 use crate::ids::{UnitId, UserId};
-use crate::layer::contract::Envelope;
-use crate::metrics::Metrics;
 use crate::models::store::DbConn;
 use crate::models::{deadline, incident, order};
 use crate::protocol::command::Command;
@@ -107,13 +105,10 @@ impl DispatchBoard {
             }
             let now = clock::now_naive();
             let unkept = unkept::told(&who, &wish, &house.exchange, &*house.notifier, now);
-            let Some(Unkept { alarm, older }) = unkept else { return };
-            for event in [Envelope::Alarm(delivery(alarm)), Envelope::Events(vec![delivery(older)])]
-            {
-                if house.layer.publish(event).is_err() {
-                    Metrics::get().layer_errors.increment(1);
-                }
-            }
+            let Some(unkept) = unkept else { return };
+            let mut aftermath = Aftermath::default();
+            unkept.tell(&mut aftermath);
+            house.lane.say(aftermath);
         });
     }
 

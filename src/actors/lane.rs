@@ -167,6 +167,11 @@ impl Lane {
         }
     }
 
+    /// Says what must be said before a job of the writer is through.
+    pub fn say(&self, aftermath: Aftermath) {
+        self.voice.say(aftermath);
+    }
+
     /// Lets the writer end once all that is queued now is committed; later jobs are answered
     /// `unavailable`.
     pub fn close(&self) {

@@ -207,8 +207,7 @@ impl Job for DispatchJob {
             && let Some(unkept) =
                 unkept::told(who, wish, &self.exchange, &*self.notifier, clock::now_naive())
         {
-            aftermath.alarms.push(unkept.alarm);
-            aftermath.publish(vec![unkept.older]);
+            unkept.tell(aftermath);
         }
         self.reply.send_with(Err(refusal), &mut aftermath.replies);
     }

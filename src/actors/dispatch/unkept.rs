@@ -9,6 +9,7 @@ use crate::actors::authorize::require;
 use crate::actors::dispatch::alarms::place_of;
 use crate::actors::dispatch::notifier::Unheard;
 use crate::actors::exchange::Exchange;
+use crate::actors::lane::Aftermath;
 use crate::actors::mail::person;
 use crate::actors::notifier::Notifier;
 use crate::auth::identity::Identity;
@@ -28,9 +29,17 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Unkept {
     /// For our own boards, ahead of all that waits for them.
-    pub alarm: Event,
+    alarm: Event,
     /// For older boards, in their turn.
-    pub older: Event,
+    older: Event,
+}
+
+impl Unkept {
+    /// Puts it among what is to be said.
+    pub fn tell(self, aftermath: &mut Aftermath) {
+        aftermath.alarms.push(self.alarm);
+        aftermath.publish(vec![self.older]);
+    }
 }
 
 /// The mayday as the boards are told of it, if this person may raise one; handed to the notifier
