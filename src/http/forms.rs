@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_multipart::{Field, Multipart};
+use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::TryStreamExt;
@@ -30,8 +31,8 @@ pub fn is_form(request: &HttpRequest) -> bool {
     drf::media_type(request) == "multipart/form-data"
 }
 
-async fn open(request: &HttpRequest, body: web::Payload) -> Result<Multipart, Refusal> {
-    let form = Multipart::from_request(request, &mut body.into_inner()).await;
+async fn open(request: &HttpRequest, body: &mut Payload) -> Result<Multipart, Refusal> {
+    let form = Multipart::from_request(request, body).await;
     form.map_err(|_| Refusal::field("body", "a form of parts"))
 }
 
@@ -46,7 +47,7 @@ pub async fn read(
     wish: &Wish,
     files_max: usize,
 ) -> Result<Form, Refusal> {
-    let mut form = open(request, body).await?;
+    let mut form = open(request, &mut body.into_inner()).await?;
     let mut read = Form::default();
     let outcome = fill(state, &mut form, wish, files_max, &mut read).await;
     if outcome.is_err() {
@@ -95,9 +96,11 @@ pub async fn one(
 /// # Errors
 /// `bad_request` for a broken form, `too_large` beyond `bytes_max`.
 pub async fn texts(
-    mut form: Multipart,
+    request: &HttpRequest,
+    body: &mut Payload,
     bytes_max: usize,
 ) -> Result<Vec<(String, String)>, Refusal> {
+    let mut form = open(request, body).await?;
     let (mut texts, mut taken) = (Vec::new(), 0_usize);
     while let Some(mut field) = form.try_next().await.map_err(|_| malformed())? {
         let name = field.name().unwrap_or_default().to_owned();

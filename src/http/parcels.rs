@@ -1,6 +1,5 @@
 //! What older clients send to a route that takes files: JSON, a form, or a form of parts.
 
-use actix_multipart::Multipart;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
@@ -27,10 +26,8 @@ pub struct Parcel {
 /// 400 for what cannot be read or is too large.
 pub async fn fields(request: HttpRequest, mut body: Payload) -> Result<Fields, Fail> {
     let state = extract::state(&request).map_err(|ApiError(refusal)| refusal)?;
-    let form = Multipart::from_request(&request, &mut body).await;
-    let form = form.map_err(|_| Refusal::field("body", "a form of parts"))?;
     let mut fields = Fields::default();
-    for (name, text) in forms::texts(form, state.config.request_max_size).await? {
+    for (name, text) in forms::texts(&request, &mut body, state.config.request_max_size).await? {
         fields.add(name, text);
     }
     Ok(fields)

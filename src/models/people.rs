@@ -184,8 +184,7 @@ pub fn found(
     text: &str,
     limit: i64,
 ) -> Result<Vec<User>, StoreError> {
-    let plain = user::name_key(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let pattern = format!("%{plain}%");
+    let pattern = listing::holds(&user::name_key(text));
     let by_name = users::username_key.like(pattern.clone()).escape('\\');
     // What the engine cannot fold in a name, it must not fold in what is looked for.
     let shown = user::lower(listing::holds(text));

@@ -65,9 +65,16 @@ impl Report {
     /// Says how many of each.
     pub fn close(&self) {
         let verb = if self.is_dry_run { "would bring" } else { "brought" };
-        let all = ["users", "conversations", "memberships", "messages", "reactions", "files"];
-        let all = all.into_iter().chain(["pictures"]);
-        for what in all.chain(["sign-ins"]) {
+        for what in [
+            "users",
+            "conversations",
+            "memberships",
+            "messages",
+            "reactions",
+            "files",
+            "pictures",
+            "sign-ins",
+        ] {
             let made = self.made.get(what).copied().unwrap_or(0);
             let known = self.known.get(what).copied().unwrap_or(0);
             if made + known > 0 {
